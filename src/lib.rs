@@ -3,3 +3,5 @@
 //! its own line here (ARCHITECTURE.md has the map, `tests/it/tidy.rs` enforces it).
 
 pub mod base;
+pub mod disk;
+pub mod node;

@@ -1,1 +1,3 @@
+//! The gateway: a world in real time behind TCP ports.
+
 fn main() {}

@@ -1,1 +1,3 @@
+//! The simulator: seeds, faults, checkers.
+
 fn main() {}

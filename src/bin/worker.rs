@@ -1,1 +1,3 @@
+//! The worker: conductor or node, as its first message says.
+
 fn main() {}

@@ -1,0 +1,15 @@
+//! Every named maximum of the engine and its hosts, in one place.
+
+/// Largest frame that any process accepts: Kafka's `socket.request.max.bytes` cut down to what a
+/// browser tab can hold (bytes).
+pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Largest ZooKeeper request: `jute.maxbuffer` (bytes).
+pub const JUTE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of all files of one volume unless the world says otherwise.
+pub const VOLUME_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes that may wait on one connection before it is reset, as a full send buffer would be.
+pub const LINK_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Trace events held in memory; the hash runs on.
+pub const TRACE_EVENTS_MAX: usize = 50_000;
+/// Largest pasted text or file in the produce form (bytes).
+pub const PASTE_BYTES_MAX: usize = 4 * 1024 * 1024;

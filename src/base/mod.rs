@@ -1,0 +1,17 @@
+//! Layer 0: what every other module stands on: virtual time, identifiers, seeded randomness,
+//! timers, limits, the stable hash and the one trace vocabulary. No input, no output, no clock.
+
+pub mod hash;
+pub mod ids;
+pub mod limits;
+pub mod rng;
+pub mod time;
+pub mod timers;
+pub mod trace;
+
+pub use hash::StableHasher;
+pub use ids::{BrokerId, ConnId, Endpoint, Incarnation, MachineId, ProcessId, TopicPartition};
+pub use rng::Rng;
+pub use time::{Span, Time};
+pub use timers::Timers;
+pub use trace::{Cause, EventId, TraceEvent, TraceRecord};

@@ -1,0 +1,186 @@
+//! Runs one process on its volume: holds its inbox, its clock and its random stream. Every host uses
+//! this same runner, so what a process does cannot depend on the host, and since inputs are handled
+//! by their own time it cannot depend on how time was cut into windows either.
+
+use super::effect::{Effect, Emission};
+use super::input::{Input, TimedInput};
+use super::process::{Ctx, Process};
+use crate::base::timers::Wakeup;
+use crate::base::{Cause, Incarnation, Rng, Time};
+use crate::disk::Volume;
+use crate::node::ProcessSpec;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a host hands to a runner: inputs that fall before `until`, and how far to go.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Batch {
+    /// The inputs, in any order.
+    pub inputs: Vec<TimedInput>,
+    /// Everything due before this time is handled.
+    pub until: Time,
+    /// Set when the process was paused: nothing is handled before this time.
+    pub not_before: Option<Time>,
+}
+
+/// What came of a batch.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct RunOutput {
+    /// Effects, in the order in which they were made. Their times may lie past the batch's end.
+    pub emissions: Vec<Emission>,
+    /// When the process next has something to do by itself or in its inbox, and why.
+    pub next_wake: Option<Wakeup>,
+    /// Steps made.
+    pub steps: u64,
+}
+
+/// One life of a process.
+pub struct Runner {
+    spec: ProcessSpec,
+    incarnation: Incarnation,
+    process: Box<dyn Process>,
+    volume: Volume,
+    rng: Rng,
+    inbox: BTreeMap<InboxKey, (Cause, Input)>,
+    busy_until: Time,
+    next_conn: u32,
+    next_seq: u64,
+    exited: bool,
+}
+
+/// Order of inputs: (due, source, sequence).
+type InboxKey = (Time, u32, u64);
+
+/// A process that asks to be woken at one instant for ever would stop virtual time; that is a bug.
+const WAKES_PER_INSTANT_MAX: u32 = 10_000;
+
+impl Runner {
+    /// A life of `process` on `volume`. Its first input must be [`Input::Start`].
+    pub fn new(
+        spec: ProcessSpec,
+        incarnation: Incarnation,
+        process: Box<dyn Process>,
+        volume: Volume,
+    ) -> Self {
+        let rng = Rng::new(spec.seed).fork(&format!("process {} {}", spec.id.0, incarnation.0));
+        Self {
+            spec,
+            incarnation,
+            process,
+            volume,
+            rng,
+            inbox: BTreeMap::new(),
+            busy_until: Time::ZERO,
+            next_conn: 0,
+            next_seq: 0,
+            exited: false,
+        }
+    }
+
+    /// What it runs.
+    pub fn spec(&self) -> &ProcessSpec {
+        &self.spec
+    }
+
+    /// Which life this is.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The process, for its view.
+    pub fn process(&self) -> &dyn Process {
+        self.process.as_ref()
+    }
+
+    /// The volume.
+    pub fn volume(&self) -> &Volume {
+        &self.volume
+    }
+
+    /// The volume, for a host that stores its delta or applies a fault.
+    pub fn volume_mut(&mut self) -> &mut Volume {
+        &mut self.volume
+    }
+
+    /// Ends this life; the volume outlives it.
+    pub fn into_volume(self) -> Volume {
+        self.volume
+    }
+
+    /// The next thing to do: (when it is due, when it is done at the earliest, the input or a wake).
+    fn next(&self) -> Option<(Time, Option<InboxKey>)> {
+        if self.exited {
+            return None;
+        }
+        let input = self.inbox.first_key_value().map(|(key, _)| *key);
+        let wake = self.process.next_wakeup().map(|wakeup| wakeup.at);
+        let (due, key) = match (wake, input) {
+            (Some(wake), Some(key)) if wake <= key.0 => (wake, None),
+            (_, Some(key)) => (key.0, Some(key)),
+            (Some(wake), None) => (wake, None),
+            (None, None) => return None,
+        };
+        Some((due.max(self.busy_until), key))
+    }
+
+    /// Handles everything that is due before the batch's end.
+    pub fn run(&mut self, batch: Batch) -> RunOutput {
+        if let Some(resumed) = batch.not_before {
+            self.busy_until = self.busy_until.max(resumed);
+        }
+        for timed in batch.inputs {
+            self.inbox.insert((timed.due, timed.source, timed.seq), (timed.cause, timed.input));
+        }
+        let mut output = RunOutput::default();
+        let (mut instant, mut wakes) = (Time::ZERO, 0);
+        while let Some((at, key)) = self.next().filter(|(at, _)| *at < batch.until) {
+            let taken = key.and_then(|key| self.inbox.remove(&key));
+            let (cause, input) = taken.unwrap_or_else(|| {
+                let reason = self.process.next_wakeup().map(|wakeup| wakeup.reason);
+                (Cause::Timer(reason.unwrap_or_default()), Input::Wake)
+            });
+            if input == Input::Wake {
+                wakes = if at == instant { wakes + 1 } else { 0 };
+                instant = at;
+                assert!(wakes < WAKES_PER_INSTANT_MAX, "a wake-up must move the next one on");
+            }
+            self.step(at, cause, input, &mut output.emissions);
+            output.steps += 1;
+        }
+        output.next_wake = self.next().map(|(at, key)| Wakeup {
+            at,
+            reason: match key {
+                Some(_) => "disk".to_owned(),
+                None => self.process.next_wakeup().map(|wakeup| wakeup.reason).unwrap_or_default(),
+            },
+        });
+        output
+    }
+
+    fn step(&mut self, at: Time, cause: Cause, input: Input, emissions: &mut Vec<Emission>) {
+        self.volume.settle(at);
+        let first = emissions.len();
+        let mut ctx = Ctx {
+            now: at,
+            me: self.spec.id,
+            incarnation: self.incarnation,
+            next_conn: &mut self.next_conn,
+            next_seq: &mut self.next_seq,
+            cause,
+            sync_latency: self.spec.sync_latency,
+            emissions,
+            volume: &mut self.volume,
+            rng: &mut self.rng,
+        };
+        self.process.step(input, &mut ctx);
+        self.busy_until = ctx.now;
+        let made = emissions.iter().skip(first);
+        if made.into_iter().any(|emission| matches!(emission.effect, Effect::Exit(_))) {
+            self.exited = true;
+            self.inbox.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

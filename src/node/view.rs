@@ -1,0 +1,287 @@
+//! What the page and the checkers see of a process. A view is a picture: it is made from the state
+//! and never fed back.
+
+use crate::base::{BrokerId, Time, TopicPartition};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A picture of a process.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ProcessView {
+    /// A broker.
+    Broker(BrokerView),
+    /// A ZooKeeper server.
+    ZooKeeper(ZooKeeperView),
+    /// A producer.
+    Producer(ProducerView),
+    /// A consumer.
+    Consumer(ConsumerView),
+    /// An admin client.
+    Admin(AdminView),
+}
+
+/// A broker.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct BrokerView {
+    /// `broker.id`.
+    pub broker_id: i32,
+    /// What it is doing: `Starting`, `Running`, `PendingControlledShutdown`, `NotRunning`.
+    pub state: String,
+    /// Its registration's czxid, −1 before it registered.
+    pub broker_epoch: i64,
+    /// Its ZooKeeper session, 0 without one.
+    pub zookeeper_session: i64,
+    /// Whether it is the active controller, and then of which epoch.
+    pub controller_epoch: Option<i32>,
+    /// Whom it believes to be the controller.
+    pub known_controller: Option<BrokerId>,
+    /// Its replicas, by topic and partition.
+    pub replicas: Vec<ReplicaView>,
+    /// The groups it coordinates.
+    pub groups: Vec<GroupView>,
+    /// Requests parked in purgatory: produce waiting for the ISR, fetch waiting for bytes.
+    pub waiting: Vec<WaitingView>,
+}
+
+/// One replica on a broker.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ReplicaView {
+    /// Of which partition.
+    pub partition: TopicPartition,
+    /// Whether this replica leads.
+    pub is_leader: bool,
+    /// The leader as this broker knows it, −1 for none.
+    pub leader: i32,
+    /// Leader epoch as this broker knows it.
+    pub leader_epoch: i32,
+    /// Replicas in assignment order.
+    pub assigned_replicas: Vec<i32>,
+    /// ISR as this broker knows it.
+    pub isr: Vec<i32>,
+    /// First offset in the log.
+    pub log_start_offset: i64,
+    /// Offset of the next record.
+    pub log_end_offset: i64,
+    /// High watermark as this replica knows it.
+    pub high_watermark: i64,
+    /// On the leader: what it knows of its followers' log end offsets.
+    pub followers: BTreeMap<i32, i64>,
+    /// Leader epochs and where each began.
+    pub leader_epochs: Vec<(i32, i64)>,
+    /// The newest records (at most [`RECORDS_SHOWN_MAX`]), oldest first.
+    pub records: Vec<RecordView>,
+    /// Checksum of every batch below the high watermark that is still shown: (last offset, CRC).
+    pub batch_crcs: Vec<(i64, u32)>,
+    /// False while its log directory is offline.
+    pub online: bool,
+}
+
+/// How many records of a replica a view carries.
+pub const RECORDS_SHOWN_MAX: usize = 64;
+/// How many bytes of a key or value a view carries.
+pub const PREVIEW_BYTES_MAX: usize = 48;
+
+/// A record as the stage shows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RecordView {
+    /// Its offset.
+    pub offset: i64,
+    /// Leader epoch of its batch.
+    pub leader_epoch: i32,
+    /// Timestamp in ms.
+    pub timestamp: i64,
+    /// Beginning of the key as text, if it has one.
+    pub key: Option<String>,
+    /// Beginning of the value as text; none is a tombstone.
+    pub value: Option<String>,
+    /// Bytes of key and value together.
+    pub size_bytes: u32,
+    /// True for a control record.
+    pub control: bool,
+}
+
+/// A request that waits on a broker.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WaitingView {
+    /// `Produce`, `Fetch`, `JoinGroup` …
+    pub api: String,
+    /// What it waits for.
+    pub what: String,
+    /// When it will be answered all the same.
+    pub until: Time,
+}
+
+/// A consumer group on its coordinator.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GroupView {
+    /// Group id.
+    pub group: String,
+    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`.
+    pub state: String,
+    /// Generation id.
+    pub generation: i32,
+    /// Chosen assignor.
+    pub protocol: Option<String>,
+    /// Member id of the group's leader.
+    pub leader: Option<String>,
+    /// Members by member id.
+    pub members: Vec<MemberView>,
+    /// Committed offsets.
+    pub offsets: Vec<(TopicPartition, i64)>,
+}
+
+/// A member of a group.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MemberView {
+    /// Member id.
+    pub member: String,
+    /// `client.id`.
+    pub client_id: String,
+    /// Its host.
+    pub host: String,
+    /// When it expires unless it is heard of.
+    pub session_expires: Option<Time>,
+    /// What it was assigned.
+    pub assignment: Vec<TopicPartition>,
+}
+
+/// A ZooKeeper server.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ZooKeeperView {
+    /// `standalone`, `leader`, `follower`, `looking`.
+    pub role: String,
+    /// Zxid of the last transaction it applied.
+    pub last_zxid: i64,
+    /// Open sessions.
+    pub sessions: Vec<SessionView>,
+    /// The znodes, in path order (at most some hundreds).
+    pub znodes: Vec<ZnodeView>,
+}
+
+/// A session on a server.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SessionView {
+    /// Session id.
+    pub id: i64,
+    /// Negotiated timeout in ms.
+    pub timeout_ms: u32,
+    /// When it expires unless it is heard of.
+    pub expires: Time,
+    /// When it was last heard of.
+    pub last_heard: Time,
+    /// Host of the client, empty while it is not connected.
+    pub client: String,
+    /// Its ephemeral znodes.
+    pub ephemerals: Vec<String>,
+    /// Paths it watches.
+    pub watches: u32,
+}
+
+/// A znode.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ZnodeView {
+    /// Path.
+    pub path: String,
+    /// Beginning of the data as text.
+    pub data: String,
+    /// Data version.
+    pub version: i32,
+    /// Owner session, 0 for a persistent znode.
+    pub ephemeral_owner: i64,
+    /// Watches on it.
+    pub watches: u32,
+}
+
+/// A producer.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ProducerView {
+    /// `client.id`.
+    pub client_id: String,
+    /// Records given to it so far.
+    pub sent: u64,
+    /// Acknowledged.
+    pub acknowledged: u64,
+    /// Given up.
+    pub failed: u64,
+    /// Retries so far.
+    pub retries: u64,
+    /// Records in the accumulator or in flight.
+    pub pending: u64,
+    /// The newest outcomes, oldest first.
+    pub outcomes: Vec<OutcomeView>,
+    /// Interval of its generator in µs, 0 when it has none.
+    pub interval_us: u64,
+    /// Its `acks` setting.
+    pub acks: i16,
+}
+
+/// What became of a record.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OutcomeView {
+    /// Its number on this producer.
+    pub record: u64,
+    /// Beginning of the key.
+    pub key: Option<String>,
+    /// Beginning of the value.
+    pub value: Option<String>,
+    /// `topic-partition@offset`, or Kafka's error name.
+    pub result: Result<String, String>,
+}
+
+/// A consumer.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ConsumerView {
+    /// `client.id`.
+    pub client_id: String,
+    /// `group.id`.
+    pub group: String,
+    /// Member id, empty before the coordinator gave one.
+    pub member: String,
+    /// Generation it belongs to, −1 for none.
+    pub generation: i32,
+    /// What it is doing: `FindingCoordinator`, `Joining`, `Syncing`, `Stable` …
+    pub state: String,
+    /// Its topics.
+    pub topics: Vec<String>,
+    /// Partitions it owns: position (next offset to read), committed (−1 for none), lag as far as
+    /// the last fetch told (−1 unknown).
+    pub owned: Vec<OwnedView>,
+    /// Records handed to the application so far.
+    pub consumed: u64,
+    /// The newest of them, oldest first.
+    pub records: Vec<(TopicPartition, RecordView)>,
+}
+
+/// A partition that a consumer owns.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OwnedView {
+    /// Which.
+    pub partition: TopicPartition,
+    /// Offset of the next record it will read.
+    pub position: i64,
+    /// Last offset it committed, −1 for none.
+    pub committed: i64,
+    /// High watermark less position, −1 when not known.
+    pub lag: i64,
+}
+
+/// An admin client.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct AdminView {
+    /// Commands under way.
+    pub pending: u32,
+    /// Outcomes, oldest first.
+    pub outcomes: Vec<Result<String, String>>,
+}
+
+/// The beginning of `bytes` as text, cut at [`PREVIEW_BYTES_MAX`]; bytes that are not UTF-8 are
+/// shown as replacement characters.
+pub fn preview(bytes: &[u8]) -> String {
+    if bytes.len() <= PREVIEW_BYTES_MAX {
+        String::from_utf8_lossy(bytes).into_owned()
+    } else {
+        let mut text = String::from_utf8_lossy(&bytes[..PREVIEW_BYTES_MAX]).into_owned();
+        text.push('…');
+        text
+    }
+}
