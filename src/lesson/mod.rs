@@ -1,0 +1,3 @@
+//! Layer 9: lessons as data.
+
+pub mod view;
