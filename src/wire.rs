@@ -1,0 +1,23 @@
+//! Bytes and types: every format that crosses a connection or lies in a segment, bounded on the way
+//! in and described for the inspector. No behaviour lives here.
+//!
+//! One table of schemas (`kafka/*.rs`, `zookeeper/*.rs`) is the source of the typed structs, of
+//! their codec, of its bounds and of the field tree with byte ranges that the inspector shows.
+//!
+//! In Kafka: `org.apache.kafka.common.protocol`, `org.apache.kafka.common.message`.
+
+#[macro_use]
+pub mod schema;
+
+pub mod error_code;
+pub mod field_tree;
+pub mod kafka;
+pub mod reader;
+pub mod uuid;
+pub mod writer;
+
+pub use error_code::ErrorCode;
+pub use field_tree::FieldNode;
+pub use reader::{DecodeError, Reader};
+pub use uuid::Uuid;
+pub use writer::Writer;
