@@ -1,0 +1,40 @@
+//! `cargo xtask bench` and `cargo xtask sweep`: hand over to the programs that measure and search.
+
+use crate::Failure;
+use crate::process::{cargo, project_root, run};
+use crate::{build, size};
+
+/// Prints one JSON object a line: the size of each file of the page, then what the native benches print.
+pub fn bench(args: &[String]) -> Result<(), Failure> {
+    let dist = build::release()?;
+    for file in size::measure(&dist)? {
+        let number =
+            |bytes: Option<u64>| bytes.map_or_else(|| "null".into(), |bytes| bytes.to_string());
+        println!(
+            "{{\"bench\":\"size\",\"file\":\"{}\",\"raw_bytes\":{},\"gzip_bytes\":{},\"brotli_bytes\":{}}}",
+            file.name,
+            file.raw,
+            number(file.gzip),
+            number(file.brotli)
+        );
+    }
+    if project_root().join("benches").is_dir() {
+        run(cargo().args(["bench", "--locked", "--"]).args(args))?;
+    }
+    Ok(())
+}
+
+/// Runs the simulator with these arguments.
+pub fn sweep(args: &[String]) -> Result<(), Failure> {
+    let mut simulate = cargo();
+    simulate.args([
+        "run",
+        "--locked",
+        "--profile",
+        "native",
+        "--bin",
+        "simulate",
+        "--",
+    ]);
+    run(simulate.args(args))
+}
