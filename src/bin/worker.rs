@@ -1,3 +1,9 @@
-//! The worker: conductor or node, as its first message says.
+//! The program of every worker.
 
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    js_sys::global();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
 fn main() {}
