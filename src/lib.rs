@@ -4,5 +4,5 @@
 
 pub mod base;
 pub mod disk;
-pub mod wire;
 pub mod node;
+pub mod wire;

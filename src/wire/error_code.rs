@@ -330,9 +330,6 @@ mod tests {
         assert!(!ErrorCode::MESSAGE_TOO_LARGE.is_retriable());
         assert_eq!(ErrorCode(-2).name(), "UNKNOWN");
         assert_eq!(ErrorCode(105).message(), "");
-        assert_eq!(
-            ErrorCode::REQUEST_TIMED_OUT.message(),
-            "The request timed out."
-        );
+        assert_eq!(ErrorCode::REQUEST_TIMED_OUT.message(), "The request timed out.");
     }
 }

@@ -265,11 +265,7 @@ impl ApiKey {
     }
 
     fn form(self, version: i16) -> Form {
-        Form {
-            version,
-            flexible: self.is_flexible(version),
-            nullable: false,
-        }
+        Form { version, flexible: self.is_flexible(version), nullable: false }
     }
 }
 

@@ -96,20 +96,12 @@ macro_rules! read_number {
 impl<'a> Reader<'a> {
     /// Reads `bytes` from their start.
     pub fn new(bytes: &'a Bytes) -> Self {
-        Self {
-            bytes,
-            position: 0,
-            end: bytes.len(),
-            tree: None,
-        }
+        Self { bytes, position: 0, end: bytes.len(), tree: None }
     }
 
     /// Reads `bytes` and records every field on the way; [`Reader::into_tree`] gives the result.
     pub fn recording(bytes: &'a Bytes) -> Self {
-        Self {
-            tree: Some(Box::default()),
-            ..Self::new(bytes)
-        }
+        Self { tree: Some(Box::default()), ..Self::new(bytes) }
     }
 
     /// The offset of the next byte.
@@ -219,10 +211,7 @@ impl<'a> Reader<'a> {
     fn short_length(&mut self, compact: bool) -> Result<Option<usize>, DecodeError> {
         let at = self.position;
         if compact {
-            return Ok(self
-                .unsigned_varint()?
-                .checked_sub(1)
-                .map(|length| length as usize));
+            return Ok(self.unsigned_varint()?.checked_sub(1).map(|length| length as usize));
         }
         match self.i16()? {
             -1 => Ok(None),
@@ -234,10 +223,7 @@ impl<'a> Reader<'a> {
     fn long_length(&mut self, compact: bool) -> Result<Option<usize>, DecodeError> {
         let at = self.position;
         if compact {
-            return Ok(self
-                .unsigned_varint()?
-                .checked_sub(1)
-                .map(|length| length as usize));
+            return Ok(self.unsigned_varint()?.checked_sub(1).map(|length| length as usize));
         }
         match self.i32()? {
             -1 => Ok(None),
@@ -261,8 +247,7 @@ impl<'a> Reader<'a> {
     pub fn utf8(&mut self, length: usize) -> Result<String, DecodeError> {
         let at = self.position;
         let text = str::from_utf8(self.take(length)?);
-        text.map(str::to_owned)
-            .map_err(|_| DecodeError::InvalidUtf8 { at })
+        text.map(str::to_owned).map_err(|_| DecodeError::InvalidUtf8 { at })
     }
 
     /// Bytes or null, shared with the frame.
@@ -281,10 +266,7 @@ impl<'a> Reader<'a> {
             return Ok(None);
         };
         if count > self.remaining() / min_size.max(1) {
-            return Err(DecodeError::InvalidLength {
-                at,
-                length: count as i64,
-            });
+            return Err(DecodeError::InvalidLength { at, length: count as i64 });
         }
         Ok(Some(count))
     }
@@ -302,11 +284,7 @@ impl<'a> Reader<'a> {
             let size = self.unsigned_varint()? as usize;
             if size > self.remaining() {
                 let left = self.remaining();
-                return Err(DecodeError::UnexpectedEnd {
-                    at: self.position,
-                    needed: size,
-                    left,
-                });
+                return Err(DecodeError::UnexpectedEnd { at: self.position, needed: size, left });
             }
             let after = self.position + size;
             let outer = std::mem::replace(&mut self.end, after);

@@ -29,11 +29,7 @@ pub struct Form {
 impl Form {
     /// The form of a message that has no flexible versions.
     pub fn plain(version: i16) -> Self {
-        Self {
-            version,
-            flexible: false,
-            nullable: false,
-        }
+        Self { version, flexible: false, nullable: false }
     }
 
     /// The same version for a field that may be null, or not.

@@ -33,15 +33,10 @@ fn shrink_all(staging: &Path) -> Result<(), Failure> {
     let entries = std::fs::read_dir(staging).map_err(|error| unreadable(staging, &error))?;
     for entry in entries {
         let path = entry.map_err(|error| unreadable(staging, &error))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "wasm")
+        if path.extension().is_some_and(|extension| extension == "wasm")
             && let Err(reason) = wasm_opt::shrink(&program, &path)
         {
-            println!(
-                "   {} stays as the compiler left it: {reason}",
-                path.display()
-            );
+            println!("   {} stays as the compiler left it: {reason}", path.display());
         }
     }
     Ok(())
@@ -58,10 +53,8 @@ fn stamp(staging: &Path) -> Result<(), Failure> {
     if !html.contains(PLACEHOLDER) {
         return Err(format!("index.html has lost the line with {PLACEHOLDER}.").into());
     }
-    let stamped = html.replace(
-        PLACEHOLDER,
-        &format!("name=\"build-id\" content=\"{:016x}\"", hash.0),
-    );
+    let stamped =
+        html.replace(PLACEHOLDER, &format!("name=\"build-id\" content=\"{:016x}\"", hash.0));
     std::fs::write(&page, stamped).map_err(|error| unreadable(&page, &error))
 }
 
@@ -108,10 +101,7 @@ mod tests {
         stamp(&folder).unwrap();
         let html = std::fs::read_to_string(folder.join("index.html")).unwrap();
         assert!(!html.contains("\"dev\""), "{html}");
-        assert!(
-            stamp(&folder).is_err(),
-            "a page without the placeholder is refused"
-        );
+        assert!(stamp(&folder).is_err(), "a page without the placeholder is refused");
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -27,14 +27,6 @@ pub fn bench(args: &[String]) -> Result<(), Failure> {
 /// Runs the simulator with these arguments.
 pub fn sweep(args: &[String]) -> Result<(), Failure> {
     let mut simulate = cargo();
-    simulate.args([
-        "run",
-        "--locked",
-        "--profile",
-        "native",
-        "--bin",
-        "simulate",
-        "--",
-    ]);
+    simulate.args(["run", "--locked", "--profile", "native", "--bin", "simulate", "--"]);
     run(simulate.args(args))
 }

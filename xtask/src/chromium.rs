@@ -8,12 +8,8 @@ use crate::Failure;
 use crate::console::part;
 use crate::process::{command, find_on_path, output_of, run};
 
-const BROWSERS: [&str; 4] = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-];
+const BROWSERS: [&str; 4] =
+    ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// The two programs.
 pub struct Chromium {
@@ -43,11 +39,8 @@ pub fn set_up() -> Result<Chromium, Failure> {
 }
 
 fn find() -> Option<Chromium> {
-    let named = |variable: &str| {
-        env::var_os(variable)
-            .map(PathBuf::from)
-            .filter(|path| path.is_file())
-    };
+    let named =
+        |variable: &str| env::var_os(variable).map(PathBuf::from).filter(|path| path.is_file());
     let driver = named("CHROMEDRIVER").or_else(|| find_on_path("chromedriver"))?;
     let browser =
         named("CHROMIUM").or_else(|| BROWSERS.iter().find_map(|program| find_on_path(program)));
@@ -67,11 +60,7 @@ fn install() -> Result<(), Failure> {
         return Err(BY_HAND.into());
     }
     let apt = |args: &[&str]| {
-        let mut apt = if is_root {
-            command("apt-get")
-        } else {
-            command("sudo")
-        };
+        let mut apt = if is_root { command("apt-get") } else { command("sudo") };
         if !is_root {
             apt.args(["-n", "apt-get"]);
         }

@@ -47,10 +47,7 @@ pub fn measure(dist: &Path) -> Result<Vec<FileSize>, Failure> {
 pub fn report(dist: &Path) -> Result<(), Failure> {
     let sizes = measure(dist)?;
     println!("\n== Size of the page (KB)");
-    println!(
-        "   {:<16} {:>8} {:>8} {:>8}",
-        "file", "raw", "gzip", "brotli"
-    );
+    println!("   {:<16} {:>8} {:>8} {:>8}", "file", "raw", "gzip", "brotli");
     let row = |name: &str, raw, gzip, brotli| {
         println!(
             "   {name:<16} {:>8} {:>8} {:>8}",
@@ -73,23 +70,12 @@ pub fn report(dist: &Path) -> Result<(), Failure> {
 }
 
 fn compressed(path: &Path, program: &str, args: &[&str]) -> Option<u64> {
-    let output = command(program)
-        .args(args)
-        .arg(path)
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then_some(output.stdout.len() as u64)
+    let output = command(program).args(args).arg(path).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then_some(output.stdout.len() as u64)
 }
 
 fn kilobytes(bytes: Option<u64>) -> String {
-    bytes.map_or_else(
-        || "-".into(),
-        |bytes| format!("{}.{}", bytes / 1000, bytes % 1000 / 100),
-    )
+    bytes.map_or_else(|| "-".into(), |bytes| format!("{}.{}", bytes / 1000, bytes % 1000 / 100))
 }
 
 /// `page-1a2b3c4d5e6f7a8b_bg.wasm` is `page_bg.wasm` to a reader.
@@ -98,11 +84,7 @@ fn without_hash(name: &str) -> String {
         return name.into();
     };
     let hash = rest.chars().take_while(char::is_ascii_hexdigit).count();
-    if hash == 16 {
-        format!("{stem}{}", &rest[hash..])
-    } else {
-        name.into()
-    }
+    if hash == 16 { format!("{stem}{}", &rest[hash..]) } else { name.into() }
 }
 
 #[cfg(test)]
@@ -111,10 +93,7 @@ mod tests {
 
     #[test]
     fn the_hash_in_a_name_is_left_out() {
-        assert_eq!(
-            without_hash("page-1a2b3c4d5e6f7a8b_bg.wasm"),
-            "page_bg.wasm"
-        );
+        assert_eq!(without_hash("page-1a2b3c4d5e6f7a8b_bg.wasm"), "page_bg.wasm");
         assert_eq!(without_hash("worker_bg.wasm"), "worker_bg.wasm");
         assert_eq!(without_hash("well-known.js"), "well-known.js");
     }

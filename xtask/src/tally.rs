@@ -17,11 +17,7 @@ impl Tally {
         };
         let count = |word: &str| {
             let before = counts.split(word).next()?;
-            before
-                .rsplit(' ')
-                .find(|piece| !piece.is_empty())?
-                .parse::<u64>()
-                .ok()
+            before.rsplit(' ').find(|piece| !piece.is_empty())?.parse::<u64>().ok()
         };
         self.passed += count(" passed").unwrap_or(0);
         self.failed += count(" failed").unwrap_or(0);

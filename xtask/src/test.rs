@@ -34,9 +34,7 @@ fn no_such_part(name: &str) -> Failure {
 }
 
 fn lint() -> Result<(), Failure> {
-    part("Formatting", || {
-        run(cargo().args(["fmt", "--all", "--check"]))
-    })?;
+    part("Formatting", || run(cargo().args(["fmt", "--all", "--check"])))?;
     part("Lints for this machine", || {
         run(cargo().args([
             "clippy",
@@ -72,10 +70,7 @@ fn lint() -> Result<(), Failure> {
 fn native(tally: &mut Tally) -> Result<(), Failure> {
     part("Tests on this machine", || {
         let packages = ["--package", "kafkarium", "--package", "xtask"];
-        count(
-            tally,
-            run_tests(cargo().args(["test", "--locked"]).args(packages))?,
-        )
+        count(tally, run_tests(cargo().args(["test", "--locked"]).args(packages))?)
     })
 }
 
@@ -88,9 +83,7 @@ fn wasm(tally: &mut Tally) -> Result<(), Failure> {
     let tools = tools::set_up()?;
     part("Tests in the browser", || {
         let mut tests = cargo();
-        tests
-            .args(["test", "--locked", "--package", "kafkarium"])
-            .args(WASM);
+        tests.args(["test", "--locked", "--package", "kafkarium"]).args(WASM);
         for name in &names {
             tests.args(["--test", name]);
         }
@@ -109,9 +102,7 @@ fn e2e(tally: &mut Tally) -> Result<(), Failure> {
         let mut tests = cargo();
         tests.args(["test", "--locked", "--package", "e2e"]);
         // Two browsers at once on two cores make each other late.
-        tests
-            .env("RUST_TEST_THREADS", "1")
-            .env("KAFKARIUM_DIST", dist);
+        tests.env("RUST_TEST_THREADS", "1").env("KAFKARIUM_DIST", dist);
         chromium.tell(&mut tests);
         count(tally, run_tests(&mut tests)?)
     })

@@ -64,11 +64,7 @@ pub fn set_up() -> Result<Tools, Failure> {
 pub fn ensure_wasm_target() -> Result<(), Failure> {
     let sysroot = output_of(command("rustc").args(["--print", "sysroot"]))
         .ok_or("`rustc` could not be run; install Rust with rustup (https://rustup.rs).")?;
-    if Path::new(&sysroot)
-        .join("lib/rustlib")
-        .join(WASM_TARGET)
-        .is_dir()
-    {
+    if Path::new(&sysroot).join("lib/rustlib").join(WASM_TARGET).is_dir() {
         return Ok(());
     }
     part("Adding the compiler's wasm target", || {
@@ -84,10 +80,7 @@ pub fn folder() -> PathBuf {
     let cache = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
-    cache.map_or_else(
-        || project_root().join(".tools"),
-        |cache| cache.join("kafkarium/tools"),
-    )
+    cache.map_or_else(|| project_root().join(".tools"), |cache| cache.join("kafkarium/tools"))
 }
 
 impl Tool {
@@ -98,18 +91,12 @@ impl Tool {
         }
         let name = format!("{}-{}", self.krate, self.version);
         let root = folder().join(&name);
-        let program = root
-            .join("bin")
-            .join(self.program)
-            .with_extension(env::consts::EXE_EXTENSION);
+        let program =
+            root.join("bin").join(self.program).with_extension(env::consts::EXE_EXTENSION);
         if !self.is_right(&program) {
-            let heading = format!(
-                "Compiling {} {} (once, about {})",
-                self.krate, self.version, self.minutes
-            );
-            part(&heading, || {
-                self.install(&root, &folder().join("build").join(&name))
-            })?;
+            let heading =
+                format!("Compiling {} {} (once, about {})", self.krate, self.version, self.minutes);
+            part(&heading, || self.install(&root, &folder().join("build").join(&name)))?;
         }
         Ok(Some(root.join("bin")))
     }

@@ -23,20 +23,11 @@ pub fn set_up() {
         std::fs::create_dir_all(&prefix)
             .map_err(|error| format!("the folder for tools could not be made: {error}"))?;
         let mut npm = command("npm");
-        npm.args([
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--no-package-lock",
-            "--prefix",
-        ]);
+        npm.args(["install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]);
         run(npm.arg(&prefix).arg(NPM_PACKAGE))
     });
     if let Err(failure) = outcome {
-        println!(
-            "   wasm-opt could not be installed, the page is built without it: {}",
-            failure.0
-        );
+        println!("   wasm-opt could not be installed, the page is built without it: {}", failure.0);
     }
 }
 
@@ -44,14 +35,9 @@ pub fn set_up() {
 pub fn find() -> Option<PathBuf> {
     let installed = [
         project_root().join("node_modules/.bin/wasm-opt"),
-        tools::folder()
-            .join(NPM_FOLDER)
-            .join("node_modules/.bin/wasm-opt"),
+        tools::folder().join(NPM_FOLDER).join("node_modules/.bin/wasm-opt"),
     ];
-    installed
-        .into_iter()
-        .chain(find_on_path("wasm-opt"))
-        .find(|program| is_recent(program))
+    installed.into_iter().chain(find_on_path("wasm-opt")).find(|program| is_recent(program))
 }
 
 /// Optimises a file in place for size. Returns why it was left as it is, if it was.
@@ -71,11 +57,7 @@ fn is_recent(program: &Path) -> bool {
 }
 
 fn version(text: &str) -> Option<u32> {
-    text.strip_prefix("wasm-opt version ")?
-        .split_whitespace()
-        .next()?
-        .parse()
-        .ok()
+    text.strip_prefix("wasm-opt version ")?.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]

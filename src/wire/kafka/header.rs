@@ -22,12 +22,7 @@ pub struct RequestHeader {
 impl RequestHeader {
     /// A header for a request of `api`.
     pub fn new(api: ApiKey, version: i16, correlation_id: i32, client_id: Option<String>) -> Self {
-        Self {
-            api_key: api as i16,
-            api_version: version,
-            correlation_id,
-            client_id,
-        }
+        Self { api_key: api as i16, api_version: version, correlation_id, client_id }
     }
 
     /// The API asked for, when a 2.8 broker has it.
@@ -62,12 +57,9 @@ impl RequestHeader {
         writer.i16(self.api_key);
         writer.i16(self.api_version);
         writer.i32(self.correlation_id);
-        let version = self
-            .api()
-            .map_or(1, |api| api.request_header_version(self.api_version));
+        let version = self.api().map_or(1, |api| api.request_header_version(self.api_version));
         if version >= 1 {
-            self.client_id
-                .write(writer, Form::plain(version).nullable(true));
+            self.client_id.write(writer, Form::plain(version).nullable(true));
         }
         if version >= 2 {
             writer.unsigned_varint(0);

@@ -50,10 +50,7 @@ fn read_request(reader: &mut Reader) -> Result<(RequestHeader, AnyRequest), Requ
     let header = match RequestHeader::read(reader) {
         Ok(header) => header,
         Err(error) => {
-            return Err(RequestError::Malformed {
-                header: None,
-                error,
-            });
+            return Err(RequestError::Malformed { header: None, error });
         }
     };
     let Some(api) = header.api() else {
@@ -64,10 +61,7 @@ fn read_request(reader: &mut Reader) -> Result<(RequestHeader, AnyRequest), Requ
     }
     match AnyRequest::read(reader, api, header.api_version) {
         Ok(request) => Ok((header, request)),
-        Err(error) => Err(RequestError::Malformed {
-            header: Some(header),
-            error,
-        }),
+        Err(error) => Err(RequestError::Malformed { header: Some(header), error }),
     }
 }
 

@@ -43,10 +43,7 @@ fn golden_requests_are_read_and_written_back_identically() {
     for exchange in golden() {
         let Some(_) = known(&exchange) else { continue };
         let (header, request) = decode_request(&exchange.request).expect("a recorded request");
-        assert_eq!(
-            (header.api_key, header.api_version),
-            (exchange.api_key, exchange.version)
-        );
+        assert_eq!((header.api_key, header.api_version), (exchange.api_key, exchange.version));
         let again = request.to_frame(
             header.api_version,
             header.correlation_id,
@@ -81,10 +78,7 @@ fn unknown_apis_and_versions_are_told_apart() {
                 let frame = exchange.response.as_ref().expect("an answer in version 0");
                 let (_, answer) = decode_response::<ApiVersionsResponse>(frame, header.api_version)
                     .expect("readable as version 0");
-                assert_eq!(
-                    answer.error_code,
-                    crate::wire::ErrorCode::UNSUPPORTED_VERSION
-                );
+                assert_eq!(answer.error_code, crate::wire::ErrorCode::UNSUPPORTED_VERSION);
             }
             Err(RequestError::Malformed { header: None, .. }) => {
                 assert_eq!(exchange.version, 99, "its header lacks the tagged fields");

@@ -82,14 +82,7 @@ impl Field for Option<String> {
     }
     fn write(&self, writer: &mut Writer, form: Form) {
         let value = self.as_deref();
-        writer.string(
-            if form.nullable {
-                value
-            } else {
-                value.or(Some(""))
-            },
-            form.flexible,
-        );
+        writer.string(if form.nullable { value } else { value.or(Some("")) }, form.flexible);
     }
     fn type_name(form: Form) -> &'static str {
         match (form.flexible, form.nullable) {
@@ -133,14 +126,7 @@ impl Field for Option<Bytes> {
     }
     fn write(&self, writer: &mut Writer, form: Form) {
         let value = self.as_deref();
-        writer.bytes(
-            if form.nullable {
-                value
-            } else {
-                value.or(Some(&[]))
-            },
-            form.flexible,
-        );
+        writer.bytes(if form.nullable { value } else { value.or(Some(&[])) }, form.flexible);
     }
     fn type_name(form: Form) -> &'static str {
         match (form.flexible, form.nullable) {
@@ -201,31 +187,19 @@ impl<T: Field> Field for Option<Vec<T>> {
     }
     fn write(&self, writer: &mut Writer, form: Form) {
         let count = self.as_ref().map(Vec::len);
-        writer.count(
-            if form.nullable {
-                count
-            } else {
-                count.or(Some(0))
-            },
-            form.flexible,
-        );
+        writer.count(if form.nullable { count } else { count.or(Some(0)) }, form.flexible);
         for element in self.iter().flatten() {
             element.write(writer, form.nullable(false));
         }
     }
     fn type_name(form: Form) -> &'static str {
-        if form.flexible {
-            "compact_array"
-        } else {
-            "array"
-        }
+        if form.flexible { "compact_array" } else { "array" }
     }
     fn min_size(form: Form) -> usize {
         if form.flexible { 1 } else { 4 }
     }
     fn text(&self) -> String {
-        self.as_ref()
-            .map_or_else(|| "null".to_owned(), |elements| elements.len().to_string())
+        self.as_ref().map_or_else(|| "null".to_owned(), |elements| elements.len().to_string())
     }
 }
 
@@ -253,9 +227,7 @@ impl<T: Field> Field for Vec<T> {
 
 fn refuse_null<T>(reader: &Reader, form: Form, value: Option<T>) -> Result<Option<T>, DecodeError> {
     match value {
-        None if !form.nullable => Err(DecodeError::UnexpectedNull {
-            at: reader.position(),
-        }),
+        None if !form.nullable => Err(DecodeError::UnexpectedNull { at: reader.position() }),
         value => Ok(value),
     }
 }
