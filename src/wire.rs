@@ -9,9 +9,11 @@
 #[macro_use]
 pub mod schema;
 
+pub mod batch;
 pub mod error_code;
 pub mod field_tree;
 pub mod kafka;
+pub mod murmur2;
 pub mod reader;
 pub mod uuid;
 pub mod writer;

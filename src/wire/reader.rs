@@ -76,7 +76,8 @@ impl std::error::Error for DecodeError {}
 /// Reads values one after the other; big endian as all of Kafka and ZooKeeper.
 #[derive(Debug)]
 pub struct Reader<'a> {
-    bytes: &'a Bytes,
+    bytes: &'a [u8],
+    shared: Option<&'a Bytes>,
     position: usize,
     end: usize,
     tree: Option<Box<FieldTree>>,
@@ -94,14 +95,19 @@ macro_rules! read_number {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads `bytes` from their start.
-    pub fn new(bytes: &'a Bytes) -> Self {
-        Self { bytes, position: 0, end: bytes.len(), tree: None }
+    /// Reads `frame` from its start; the byte fields of what is read share its memory.
+    pub fn new(frame: &'a Bytes) -> Self {
+        Self { shared: Some(frame), ..Self::over(frame) }
     }
 
-    /// Reads `bytes` and records every field on the way; [`Reader::into_tree`] gives the result.
-    pub fn recording(bytes: &'a Bytes) -> Self {
-        Self { tree: Some(Box::default()), ..Self::new(bytes) }
+    /// Reads `bytes` from their start; byte fields are copied out of them.
+    pub fn over(bytes: &'a [u8]) -> Self {
+        Self { bytes, shared: None, position: 0, end: bytes.len(), tree: None }
+    }
+
+    /// Reads `frame` and records every field on the way; [`Reader::into_tree`] gives the result.
+    pub fn recording(frame: &'a Bytes) -> Self {
+        Self { tree: Some(Box::default()), ..Self::new(frame) }
     }
 
     /// The offset of the next byte.
@@ -144,8 +150,11 @@ impl<'a> Reader<'a> {
     /// The next `length` bytes, shared with the frame instead of copied.
     pub fn take_shared(&mut self, length: usize) -> Result<Bytes, DecodeError> {
         let start = self.position;
-        self.take(length)?;
-        Ok(self.bytes.slice(start..self.position))
+        let taken = self.take(length)?;
+        Ok(match self.shared {
+            Some(frame) => frame.slice(start..self.position),
+            None => Bytes::copy_from_slice(taken),
+        })
     }
 
     read_number! {
@@ -320,6 +329,24 @@ impl<'a> Reader<'a> {
             }
         }
         (self.position, self.end) = (position, end);
+    }
+
+    /// The bytes that are left, without reading them.
+    pub fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.position..self.end]
+    }
+
+    /// Reads with `read` no further than the next `length` bytes, and goes on behind them.
+    pub fn within(&mut self, length: usize, read: Describe) -> Result<(), DecodeError> {
+        let left = self.remaining();
+        if length > left {
+            return Err(DecodeError::UnexpectedEnd { at: self.position, needed: length, left });
+        }
+        let outer = std::mem::replace(&mut self.end, self.position + length);
+        read(self)?;
+        self.position = self.end;
+        self.end = outer;
+        Ok(())
     }
 
     /// Starts a node of the tree; a no-op unless recording.

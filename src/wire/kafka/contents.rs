@@ -2,8 +2,14 @@
 //! them: opened for the inspector only.
 
 use super::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
+use crate::wire::batch::describe_batches;
 use crate::wire::schema::{Field, Form, read_field};
 use crate::wire::{DecodeError, Reader};
+
+/// Record batches.
+pub(super) fn record_batches(reader: &mut Reader) -> Result<(), DecodeError> {
+    describe_batches(reader)
+}
 
 /// A consumer's subscription.
 pub(super) fn subscription(reader: &mut Reader) -> Result<(), DecodeError> {

@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 
+use super::contents;
 use crate::wire::ErrorCode;
 
 messages! {
@@ -25,7 +26,7 @@ messages! {
     /// One of the `partition_data` in [`TopicProduceData`].
     PartitionProduceData {
         index: i32 = 0+;
-        records: Option<Bytes> = 0+ null 0+;
+        records: Option<Bytes> = 0+ null 0+ holds contents::record_batches;
     }
 
     /// Offset or error of each batch appended.
@@ -121,7 +122,7 @@ messages! {
         snapshot_id: SnapshotId = 12+ tag 2;
         aborted_transactions: Option<Vec<AbortedTransaction>> = 4+ null 4+;
         preferred_read_replica: i32 = 11+ default -1;
-        record_set: Option<Bytes> = 0+ null 0+;
+        record_set: Option<Bytes> = 0+ null 0+ holds contents::record_batches;
     }
 
     /// The `diverging_epoch` in [`FetchablePartitionResponse`].

@@ -1,0 +1,76 @@
+//! The field tree of record batches: the header field by field, the records down to their keys
+//! and values.
+
+use super::record::read_record;
+use super::{Compression, HEADER_SIZE, MAGIC, RecordBatchView, TimestampType};
+use crate::wire::schema::{Form, read_field};
+use crate::wire::{DecodeError, Reader};
+
+/// Reads batches up to the end, for the tree alone. A batch that is cut off, as the last of a
+/// fetched slice may be, is left to the tree's own "rest".
+pub fn describe_batches(reader: &mut Reader) -> Result<(), DecodeError> {
+    let mut index = 0;
+    while let Some(size) = whole_batch(reader) {
+        reader.open_element(index, "record_batch");
+        reader.within(size, describe_batch)?;
+        reader.close(String::new);
+        index += 1;
+    }
+    Ok(())
+}
+
+fn whole_batch(reader: &Reader) -> Option<usize> {
+    RecordBatchView::first(reader.rest()).ok().map(|batch| batch.size())
+}
+
+fn describe_batch(reader: &mut Reader) -> Result<(), DecodeError> {
+    let plain = Form::plain(i16::from(MAGIC));
+    let batch = RecordBatchView { bytes: reader.rest() };
+    read_field::<i64>(reader, "base_offset", plain, None)?;
+    read_field::<i32>(reader, "batch_length", plain, None)?;
+    read_field::<i32>(reader, "partition_leader_epoch", plain, None)?;
+    read_field::<i8>(reader, "magic", plain, None)?;
+    reader.open("crc", "uint32");
+    let crc = reader.u32()?;
+    reader.close(|| match batch.verify() {
+        Ok(()) => format!("{crc} valid"),
+        Err(_) => format!("{crc} INVALID"),
+    });
+    reader.open("attributes", "int16");
+    reader.i16()?;
+    reader.close(|| attributes_text(&batch));
+    read_field::<i32>(reader, "last_offset_delta", plain, None)?;
+    read_field::<i64>(reader, "base_timestamp", plain, None)?;
+    read_field::<i64>(reader, "max_timestamp", plain, None)?;
+    read_field::<i64>(reader, "producer_id", plain, None)?;
+    read_field::<i16>(reader, "producer_epoch", plain, None)?;
+    read_field::<i32>(reader, "base_sequence", plain, None)?;
+    let count = read_field::<i32>(reader, "record_count", plain, None)?;
+    if batch.compression() != Compression::None {
+        reader.open("records", "compressed_records");
+        reader.take(batch.size() - HEADER_SIZE)?;
+        reader.close(|| format!("{} bytes of {}", batch.size() - HEADER_SIZE, batch.compression()));
+        return Ok(());
+    }
+    for index in 0..count.max(0) {
+        reader.open_element(index as usize, "record");
+        read_record(reader)?;
+        reader.close(String::new);
+    }
+    Ok(())
+}
+
+fn attributes_text(batch: &RecordBatchView) -> String {
+    let timestamps = match batch.timestamp_type() {
+        TimestampType::CreateTime => "CreateTime",
+        TimestampType::LogAppendTime => "LogAppendTime",
+    };
+    let mut text = format!("{}: {}, {timestamps}", batch.attributes(), batch.compression());
+    if batch.is_transactional() {
+        text += ", transactional";
+    }
+    if batch.is_control() {
+        text += ", control";
+    }
+    text
+}
