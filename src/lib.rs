@@ -3,6 +3,7 @@
 //! its own line here (ARCHITECTURE.md has the map, `tests/it/tidy.rs` enforces it).
 
 pub mod base;
+pub mod cluster;
 pub mod disk;
 pub mod node;
 pub mod wire;
