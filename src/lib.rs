@@ -5,5 +5,6 @@
 pub mod base;
 pub mod cluster;
 pub mod disk;
+pub mod network;
 pub mod node;
 pub mod wire;
