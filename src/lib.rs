@@ -1,6 +1,6 @@
 //! Kafkarium: a living Kafka cluster, written as pure state machines that a native program or a
-//! browser tab brings to life. Modules stand in layer order; a module imports only layers above
-//! its own line here (ARCHITECTURE.md has the map, `tests/it/tidy.rs` enforces it).
+//! browser tab brings to life. Modules stand in layers, and each imports only lower ones
+//! (ARCHITECTURE.md has the map, `tests/it/tidy.rs` enforces it).
 
 pub mod base;
 pub mod cluster;

@@ -1,0 +1,3 @@
+//! The integration tests that run on this machine, in one program: one link instead of many.
+
+mod tidy;
