@@ -5,6 +5,7 @@
 pub mod base;
 pub mod cluster;
 pub mod disk;
+pub mod log;
 pub mod network;
 pub mod node;
 pub mod wire;

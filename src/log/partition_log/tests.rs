@@ -1,0 +1,160 @@
+use super::*;
+use crate::base::{Rng, Time};
+use crate::wire::batch::RecordBatchBuilder;
+use proptest::prelude::*;
+
+fn batch(values: &[&str]) -> Bytes {
+    let mut builder = RecordBatchBuilder::default();
+    for (index, value) in values.iter().enumerate() {
+        builder.append(1_000 + index as i64, None, Some(value.as_bytes()), &[]);
+    }
+    builder.build()
+}
+
+fn open(volume: &mut Volume, clean: bool) -> (PartitionLog, RecoveryReport) {
+    let config = LogConfig { segment_bytes: 300, max_message_bytes: 200 };
+    PartitionLog::open(volume, TopicPartition::new("t", 0), config, clean).expect("a good disk")
+}
+
+fn values(log: &PartitionLog, volume: &Volume) -> Vec<(i64, i32, String)> {
+    let records = log.newest_records(volume, usize::MAX);
+    records.into_iter().map(|r| (r.offset, r.leader_epoch, r.value.unwrap_or_default())).collect()
+}
+
+#[test]
+fn appends_get_offsets_epochs_and_segments_and_come_back() {
+    let mut volume = Volume::default();
+    let (mut log, _) = open(&mut volume, true);
+    for epoch in [0, 0, 2, 2, 5] {
+        log.append_as_leader(&mut volume, &batch(&["a", "b"]), epoch).expect("room");
+    }
+    assert_eq!((log.log_start_offset(), log.log_end_offset()), (0, 10));
+    assert_eq!(log.leader_epochs().entries(), [(0, 0), (2, 4), (5, 8)]);
+    let files: Vec<_> = volume.list("t-0/0").collect();
+    assert_eq!(files, ["t-0/00000000000000000000.log", "t-0/00000000000000000006.log"]);
+    assert_eq!(values(&log, &volume)[9], (9, 5, "b".to_owned()));
+    for clean in [true, false] {
+        let (again, report) = open(&mut volume, clean);
+        assert_eq!((again, report.bytes_dropped), (log.clone(), 0));
+    }
+}
+
+#[test]
+fn reads_return_whole_batches_below_the_bound() {
+    let mut volume = Volume::default();
+    let (mut log, _) = open(&mut volume, true);
+    for _ in 0..3 {
+        log.append_as_leader(&mut volume, &batch(&["a", "b"]), 0).expect("room");
+    }
+    let size = batch(&["a", "b"]).len();
+    let read = |from, end, max| log.read(&volume, from, end, max, true).map(|bytes| bytes.len());
+    assert_eq!(read(1, 6, 1_000), Ok(3 * size), "the batch that holds the offset comes whole");
+    assert_eq!(read(0, 5, 1_000), Ok(2 * size), "a batch across the bound does not come");
+    assert_eq!(read(0, 6, size + 1), Ok(size));
+    assert_eq!(read(0, 6, 1), Ok(size), "at least one batch");
+    assert_eq!(log.read(&volume, 0, 6, 1, false).map(|bytes| bytes.len()), Ok(0));
+    assert_eq!(read(6, 6, 1_000), Ok(0));
+    assert!(read(7, 7, 1_000).is_err());
+    assert_eq!(log.offset_for_timestamp(&volume, 1_001), Some((1, 1_001)));
+    assert_eq!(log.offset_for_timestamp(&volume, 2_000), None);
+}
+
+#[test]
+fn what_kafka_refuses_is_refused_and_nothing_is_written() {
+    let mut volume = Volume::default();
+    let (mut log, _) = open(&mut volume, true);
+    let refused = |log: &mut PartitionLog, volume: &mut Volume, records: &[u8]| match log
+        .append_as_leader(volume, records, 0)
+    {
+        Err(AppendError::Refused(code, _)) => code,
+        other => panic!("{other:?}"),
+    };
+    let mut damaged = batch(&["a"]).to_vec();
+    damaged[65] ^= 1;
+    let large = batch(&["x".repeat(200).as_str()]);
+    for (records, code) in [
+        (&damaged[..], ErrorCode::CORRUPT_MESSAGE),
+        (&large[..], ErrorCode::MESSAGE_TOO_LARGE),
+        (&[][..], ErrorCode::CORRUPT_MESSAGE),
+        (&large[..40], ErrorCode::CORRUPT_MESSAGE),
+    ] {
+        assert_eq!(refused(&mut log, &mut volume, records), code);
+    }
+    assert_eq!((log.log_end_offset(), volume.used()), (0, 0));
+}
+
+#[test]
+fn a_follower_takes_only_what_continues_its_log() {
+    let (mut leaders, mut followers) = (Volume::default(), Volume::default());
+    let (mut leader, _) = open(&mut leaders, true);
+    let (mut follower, _) = open(&mut followers, true);
+    leader.append_as_leader(&mut leaders, &batch(&["a"]), 3).expect("room");
+    leader.append_as_leader(&mut leaders, &batch(&["b"]), 4).expect("room");
+    let bytes = leader.read(&leaders, 0, 2, 1_000, true).expect("in range");
+    let cut = &bytes[..bytes.len() - 1];
+    let info = follower.append_as_follower(&mut followers, cut).expect("room").expect("a batch");
+    assert_eq!((info.base_offset, info.last_offset), (0, 0));
+    assert!(matches!(
+        follower.append_as_follower(&mut followers, &bytes),
+        Err(AppendError::OutOfOrder { base_offset: 0, log_end_offset: 1 })
+    ));
+    let rest = leader.read(&leaders, 1, 2, 1_000, true).expect("in range");
+    follower.append_as_follower(&mut followers, &rest).expect("room");
+    assert_eq!(follower.leader_epochs(), leader.leader_epochs());
+    assert_eq!(values(&follower, &followers), values(&leader, &leaders));
+}
+
+#[test]
+fn truncation_takes_epochs_and_segments_with_it() {
+    let mut volume = Volume::default();
+    let (mut log, _) = open(&mut volume, true);
+    for epoch in 0..6 {
+        log.append_as_leader(&mut volume, &batch(&["a", "b"]), epoch).expect("room");
+    }
+    assert_eq!(log.truncate_to(&mut volume, 12), Ok(None));
+    assert_eq!(log.truncate_to(&mut volume, 4), Ok(Some((12, 4))));
+    assert_eq!(log.leader_epochs().entries(), [(0, 0), (1, 2)]);
+    assert_eq!(volume.list("t-0/0").count(), 1);
+    assert_eq!(log.end_offset_for_epoch(1), (1, 4));
+    log.truncate_fully_and_start_at(&mut volume, 40).expect("a good disk");
+    assert_eq!((log.log_start_offset(), log.log_end_offset()), (40, 40));
+    log.delete(&mut volume).expect("a good disk");
+    assert!(volume.is_empty());
+}
+
+proptest! {
+    /// After a power cut at any moment an unclean start finds a prefix of what was written, and the
+    /// epochs that belong to it.
+    #[test]
+    fn recovery_finds_a_prefix(
+        seed in any::<u64>(),
+        epochs in prop::collection::vec((0..3i32, 1..4usize), 1..12),
+        synced in 0..12usize,
+    ) {
+        let mut volume = Volume::default();
+        let (mut log, _) = open(&mut volume, true);
+        let (mut epoch, mut durable) = (0, 0);
+        for (index, (step, count)) in epochs.iter().enumerate() {
+            epoch += step;
+            log.append_as_leader(&mut volume, &batch(&vec!["v"; *count]), epoch).expect("room");
+            if index == synced {
+                let names: Vec<String> = volume.list("t-0/").map(str::to_owned).collect();
+                for name in names {
+                    volume.sync(&name, Time::ZERO).expect("file");
+                }
+                durable = log.log_end_offset();
+            }
+        }
+        let before = values(&log, &volume);
+        volume.power_cut(Time::ZERO, &mut Rng::new(seed));
+        let (log, report) = open(&mut volume, false);
+        let after = values(&log, &volume);
+        prop_assert!(report.checked && log.log_end_offset() >= durable);
+        prop_assert_eq!(&before[..after.len()], &after[..]);
+        for (offset, epoch, _) in &after {
+            prop_assert_eq!(log.leader_epochs().epoch_at(*offset), Some(*epoch));
+        }
+        let (again, report) = open(&mut volume, false);
+        prop_assert_eq!((again, report.bytes_dropped), (log, 0));
+    }
+}
