@@ -12,11 +12,14 @@ pub mod schema;
 pub mod batch;
 pub mod error_code;
 pub mod field_tree;
+#[macro_use]
+pub mod jute;
 pub mod kafka;
 pub mod murmur2;
 pub mod reader;
 pub mod uuid;
 pub mod writer;
+pub mod zookeeper;
 
 pub use error_code::ErrorCode;
 pub use field_tree::FieldNode;

@@ -46,7 +46,7 @@ pub use security::*;
 pub use topics::*;
 pub use transactions::*;
 
-use super::schema::{Field, Form};
+use super::schema::{Field, Form, Lengths};
 use super::{DecodeError, Reader, Writer};
 
 macro_rules! apis {
@@ -265,7 +265,8 @@ impl ApiKey {
     }
 
     fn form(self, version: i16) -> Form {
-        Form { version, flexible: self.is_flexible(version), nullable: false }
+        let lengths = if self.is_flexible(version) { Lengths::Compact } else { Lengths::Plain };
+        Form { version, lengths, nullable: false }
     }
 }
 

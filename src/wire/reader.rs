@@ -11,7 +11,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::field_tree::{FieldNode, FieldTree};
-use super::schema::Describe;
+use super::schema::{Describe, Lengths};
 
 /// Why bytes could not be read. `at` is the offset of the offending byte in the frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,37 +216,26 @@ impl<'a> Reader<'a> {
         Err(DecodeError::InvalidVarint { at })
     }
 
-    /// A length of `-1` (null) or more: an int16, or an unsigned varint of length + 1.
-    fn short_length(&mut self, compact: bool) -> Result<Option<usize>, DecodeError> {
+    /// A length of -1 (null) or more.
+    fn length(&mut self, lengths: Lengths, is_string: bool) -> Result<Option<usize>, DecodeError> {
         let at = self.position;
-        if compact {
-            return Ok(self.unsigned_varint()?.checked_sub(1).map(|length| length as usize));
+        let length = match lengths {
+            Lengths::Compact => {
+                return Ok(self.unsigned_varint()?.checked_sub(1).map(|length| length as usize));
+            }
+            Lengths::Plain if is_string => i64::from(self.i16()?),
+            Lengths::Plain | Lengths::Jute => i64::from(self.i32()?),
+        };
+        match usize::try_from(length) {
+            Ok(length) => Ok(Some(length)),
+            Err(_) if length == -1 => Ok(None),
+            Err(_) => Err(DecodeError::InvalidLength { at, length }),
         }
-        match self.i16()? {
-            -1 => Ok(None),
-            length => Self::checked_length(at, i64::from(length)).map(Some),
-        }
-    }
-
-    /// As [`Self::short_length`], with an int32 in the wide form.
-    fn long_length(&mut self, compact: bool) -> Result<Option<usize>, DecodeError> {
-        let at = self.position;
-        if compact {
-            return Ok(self.unsigned_varint()?.checked_sub(1).map(|length| length as usize));
-        }
-        match self.i32()? {
-            -1 => Ok(None),
-            length => Self::checked_length(at, i64::from(length)).map(Some),
-        }
-    }
-
-    fn checked_length(at: usize, length: i64) -> Result<usize, DecodeError> {
-        usize::try_from(length).map_err(|_| DecodeError::InvalidLength { at, length })
     }
 
     /// A string or null.
-    pub fn string(&mut self, compact: bool) -> Result<Option<String>, DecodeError> {
-        let Some(length) = self.short_length(compact)? else {
+    pub fn string(&mut self, lengths: Lengths) -> Result<Option<String>, DecodeError> {
+        let Some(length) = self.length(lengths, true)? else {
             return Ok(None);
         };
         self.utf8(length).map(Some)
@@ -260,8 +249,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes or null, shared with the frame.
-    pub fn bytes(&mut self, compact: bool) -> Result<Option<Bytes>, DecodeError> {
-        let Some(length) = self.long_length(compact)? else {
+    pub fn bytes(&mut self, lengths: Lengths) -> Result<Option<Bytes>, DecodeError> {
+        let Some(length) = self.length(lengths, false)? else {
             return Ok(None);
         };
         self.take_shared(length).map(Some)
@@ -269,9 +258,13 @@ impl<'a> Reader<'a> {
 
     /// The number of elements of an array, or null; refused when that many elements of at least
     /// `min_size` bytes cannot follow.
-    pub fn count(&mut self, compact: bool, min_size: usize) -> Result<Option<usize>, DecodeError> {
+    pub fn count(
+        &mut self,
+        lengths: Lengths,
+        min_size: usize,
+    ) -> Result<Option<usize>, DecodeError> {
         let at = self.position;
-        let Some(count) = self.long_length(compact)? else {
+        let Some(count) = self.length(lengths, false)? else {
             return Ok(None);
         };
         if count > self.remaining() / min_size.max(1) {

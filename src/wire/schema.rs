@@ -15,13 +15,25 @@ pub use fields::bytes_text;
 /// Opens content for the inspector.
 pub type Describe = fn(&mut Reader) -> Result<(), DecodeError>;
 
+/// How the lengths of strings, bytes and arrays are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lengths {
+    /// Kafka's first way: int16 for strings, int32 for the others.
+    Plain,
+    /// In flexible versions (KIP-482): an unsigned varint, one more than the length; structs end
+    /// with tagged fields.
+    Compact,
+    /// ZooKeeper's way: int32 for all.
+    Jute,
+}
+
 /// The form a value takes in one version of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Form {
     /// The version of the message.
     pub version: i16,
-    /// Whether the version is flexible: compact lengths and tagged fields (KIP-482).
-    pub flexible: bool,
+    /// How lengths are written.
+    pub lengths: Lengths,
     /// Whether this value may be null.
     pub nullable: bool,
 }
@@ -29,7 +41,12 @@ pub struct Form {
 impl Form {
     /// The form of a message that has no flexible versions.
     pub fn plain(version: i16) -> Self {
-        Self { version, flexible: false, nullable: false }
+        Self { version, lengths: Lengths::Plain, nullable: false }
+    }
+
+    /// Whether structs end with tagged fields.
+    pub fn is_flexible(self) -> bool {
+        self.lengths == Lengths::Compact
     }
 
     /// The same version for a field that may be null, or not.
@@ -135,7 +152,7 @@ macro_rules! messages {
                         )?;
                     }
                 }); )*
-                if form.flexible {
+                if form.is_flexible() {
                     reader.tagged_fields(&mut |reader, tag| {
                         let _ = (&*reader, tag);
                         $( messages!(@tagged $($tag)?; |number| {
@@ -166,7 +183,7 @@ macro_rules! messages {
                         $crate::wire::schema::Field::write(&self.$field, writer, form);
                     }
                 }); )*
-                if form.flexible {
+                if form.is_flexible() {
                     let present: &[bool] = &[ $( messages!(@present $($tag)?; {
                         messages!(@in form.version, $low $(- $high)?)
                             && self.$field != messages!(@default $ty $(, $default)?)
@@ -189,7 +206,7 @@ macro_rules! messages {
             }
 
             fn min_size(form: $crate::wire::schema::Form) -> usize {
-                let mut size = usize::from(form.flexible);
+                let mut size = usize::from(form.is_flexible());
                 $( messages!(@untagged $($tag)?; {
                     if messages!(@in form.version, $low $(- $high)?) {
                         size += <$ty as $crate::wire::schema::Field>::min_size(form);

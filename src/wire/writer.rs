@@ -7,6 +7,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::schema::Lengths;
+
 /// A growing frame; big endian as all of Kafka and ZooKeeper.
 #[derive(Debug, Default)]
 pub struct Writer {
@@ -94,37 +96,34 @@ impl Writer {
     }
 
     /// A string or null.
-    pub fn string(&mut self, value: Option<&str>, compact: bool) {
-        let Some(value) = value else {
-            if compact {
-                self.unsigned_varint(0);
-            } else {
-                self.i16(-1);
-            }
-            return;
+    pub fn string(&mut self, value: Option<&str>, lengths: Lengths) {
+        let longest = match lengths {
+            Lengths::Jute => i32::MAX as usize,
+            Lengths::Plain | Lengths::Compact => i16::MAX as usize,
         };
-        let value = &value[..value.floor_char_boundary(i16::MAX as usize)];
-        if compact {
-            self.unsigned_varint(value.len() as u32 + 1);
+        let value = value.map(|value| &value[..value.floor_char_boundary(longest)]);
+        let length = value.map(str::len);
+        if lengths == Lengths::Plain {
+            self.i16(length.map_or(-1, |length| length as i16));
         } else {
-            self.i16(value.len() as i16);
+            self.count(length, lengths);
         }
-        self.put(value.as_bytes());
+        self.put(value.unwrap_or_default().as_bytes());
     }
 
     /// Bytes or null.
-    pub fn bytes(&mut self, value: Option<&[u8]>, compact: bool) {
-        self.count(value.map(<[u8]>::len), compact);
+    pub fn bytes(&mut self, value: Option<&[u8]>, lengths: Lengths) {
+        self.count(value.map(<[u8]>::len), lengths);
         self.put(value.unwrap_or_default());
     }
 
     /// The number of elements of an array, or null.
-    pub fn count(&mut self, count: Option<usize>, compact: bool) {
-        match (count, compact) {
-            (Some(count), true) => self.unsigned_varint(count as u32 + 1),
-            (Some(count), false) => self.i32(count as i32),
-            (None, true) => self.unsigned_varint(0),
-            (None, false) => self.i32(-1),
+    pub fn count(&mut self, count: Option<usize>, lengths: Lengths) {
+        match lengths {
+            Lengths::Compact => self.unsigned_varint(count.map_or(0, |count| count as u32 + 1)),
+            Lengths::Plain | Lengths::Jute => {
+                self.i32(count.map_or(-1, |count| count as i32));
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Field, Form};
+use super::{Field, Form, Lengths};
 use crate::wire::{DecodeError, ErrorCode, Reader, Uuid, Writer};
 
 macro_rules! number_fields {
@@ -77,23 +77,28 @@ impl Field for Uuid {
 
 impl Field for Option<String> {
     fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
-        let value = reader.string(form.flexible)?;
+        let value = reader.string(form.lengths)?;
         refuse_null(reader, form, value)
     }
     fn write(&self, writer: &mut Writer, form: Form) {
         let value = self.as_deref();
-        writer.string(if form.nullable { value } else { value.or(Some("")) }, form.flexible);
+        writer.string(if form.nullable { value } else { value.or(Some("")) }, form.lengths);
     }
     fn type_name(form: Form) -> &'static str {
-        match (form.flexible, form.nullable) {
-            (false, false) => "string",
-            (false, true) => "nullable_string",
-            (true, false) => "compact_string",
-            (true, true) => "compact_nullable_string",
+        match (form.lengths, form.nullable) {
+            (Lengths::Plain, false) => "string",
+            (Lengths::Plain, true) => "nullable_string",
+            (Lengths::Compact, false) => "compact_string",
+            (Lengths::Compact, true) => "compact_nullable_string",
+            (Lengths::Jute, _) => "ustring",
         }
     }
     fn min_size(form: Form) -> usize {
-        if form.flexible { 1 } else { 2 }
+        match form.lengths {
+            Lengths::Plain => 2,
+            Lengths::Compact => 1,
+            Lengths::Jute => 4,
+        }
     }
     fn text(&self) -> String {
         self.clone().unwrap_or_else(|| "null".to_owned())
@@ -106,7 +111,7 @@ impl Field for String {
         Ok(value.unwrap_or_default())
     }
     fn write(&self, writer: &mut Writer, form: Form) {
-        writer.string(Some(self), form.flexible);
+        writer.string(Some(self), form.lengths);
     }
     fn type_name(form: Form) -> &'static str {
         Option::<String>::type_name(form.nullable(false))
@@ -121,23 +126,24 @@ impl Field for String {
 
 impl Field for Option<Bytes> {
     fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
-        let value = reader.bytes(form.flexible)?;
+        let value = reader.bytes(form.lengths)?;
         refuse_null(reader, form, value)
     }
     fn write(&self, writer: &mut Writer, form: Form) {
         let value = self.as_deref();
-        writer.bytes(if form.nullable { value } else { value.or(Some(&[])) }, form.flexible);
+        writer.bytes(if form.nullable { value } else { value.or(Some(&[])) }, form.lengths);
     }
     fn type_name(form: Form) -> &'static str {
-        match (form.flexible, form.nullable) {
-            (false, false) => "bytes",
-            (false, true) => "nullable_bytes",
-            (true, false) => "compact_bytes",
-            (true, true) => "compact_nullable_bytes",
+        match (form.lengths, form.nullable) {
+            (Lengths::Plain, false) => "bytes",
+            (Lengths::Plain, true) => "nullable_bytes",
+            (Lengths::Compact, false) => "compact_bytes",
+            (Lengths::Compact, true) => "compact_nullable_bytes",
+            (Lengths::Jute, _) => "buffer",
         }
     }
     fn min_size(form: Form) -> usize {
-        if form.flexible { 1 } else { 4 }
+        if form.is_flexible() { 1 } else { 4 }
     }
     fn text(&self) -> String {
         self.as_ref().map_or_else(|| "null".to_owned(), Bytes::text)
@@ -153,7 +159,7 @@ impl Field for Bytes {
         Ok(value.unwrap_or_default())
     }
     fn write(&self, writer: &mut Writer, form: Form) {
-        writer.bytes(Some(self), form.flexible);
+        writer.bytes(Some(self), form.lengths);
     }
     fn type_name(form: Form) -> &'static str {
         Option::<Bytes>::type_name(form.nullable(false))
@@ -172,7 +178,7 @@ impl Field for Bytes {
 impl<T: Field> Field for Option<Vec<T>> {
     fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
         let element = form.nullable(false);
-        let count = reader.count(form.flexible, T::min_size(element))?;
+        let count = reader.count(form.lengths, T::min_size(element))?;
         let Some(count) = refuse_null(reader, form, count)? else {
             return Ok(None);
         };
@@ -187,16 +193,20 @@ impl<T: Field> Field for Option<Vec<T>> {
     }
     fn write(&self, writer: &mut Writer, form: Form) {
         let count = self.as_ref().map(Vec::len);
-        writer.count(if form.nullable { count } else { count.or(Some(0)) }, form.flexible);
+        writer.count(if form.nullable { count } else { count.or(Some(0)) }, form.lengths);
         for element in self.iter().flatten() {
             element.write(writer, form.nullable(false));
         }
     }
     fn type_name(form: Form) -> &'static str {
-        if form.flexible { "compact_array" } else { "array" }
+        match form.lengths {
+            Lengths::Plain => "array",
+            Lengths::Compact => "compact_array",
+            Lengths::Jute => "vector",
+        }
     }
     fn min_size(form: Form) -> usize {
-        if form.flexible { 1 } else { 4 }
+        if form.is_flexible() { 1 } else { 4 }
     }
     fn text(&self) -> String {
         self.as_ref().map_or_else(|| "null".to_owned(), |elements| elements.len().to_string())
@@ -209,7 +219,7 @@ impl<T: Field> Field for Vec<T> {
         Ok(value.unwrap_or_default())
     }
     fn write(&self, writer: &mut Writer, form: Form) {
-        writer.count(Some(self.len()), form.flexible);
+        writer.count(Some(self.len()), form.lengths);
         for element in self {
             element.write(writer, form.nullable(false));
         }
