@@ -5,7 +5,9 @@
 pub mod base;
 pub mod cluster;
 pub mod disk;
+pub mod host;
 pub mod log;
 pub mod network;
 pub mod node;
 pub mod wire;
+pub mod world;

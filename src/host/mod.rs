@@ -1,3 +1,6 @@
-//! Layer 10: runs a world. The page and the conductor talk in the messages of [`protocol`].
+//! Layer 10: hosts run worlds. `local` is one thread, native and wasm; `browser` is workers and
+//! IndexedDB, and nobody else knows those; `protocol` is what page and conductor say to each other.
 
-pub mod protocol;
+pub mod local;
+
+pub use local::LocalHost;

@@ -27,6 +27,21 @@ pub enum Input {
     Stop,
 }
 
+impl Input {
+    /// The connection that it is about, if any.
+    pub fn connection(&self) -> Option<ConnId> {
+        match self {
+            Self::Link(
+                LinkInput::Opened(conn)
+                | LinkInput::Accepted { conn, .. }
+                | LinkInput::Frame(conn, _)
+                | LinkInput::Closed(conn, _),
+            ) => Some(*conn),
+            Self::Start { .. } | Self::Wake | Self::Command { .. } | Self::Stop => None,
+        }
+    }
+}
+
 /// What the network tells a process.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum LinkInput {

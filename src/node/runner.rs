@@ -6,11 +6,11 @@ use super::effect::{Effect, Emission};
 use super::input::{Input, TimedInput};
 use super::process::{Ctx, Process};
 use crate::base::timers::Wakeup;
-use crate::base::{Cause, Incarnation, Rng, Time};
+use crate::base::{Cause, ConnId, Incarnation, Rng, Time};
 use crate::disk::Volume;
 use crate::node::ProcessSpec;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a host hands to a runner: inputs that fall before `until`, and how far to go.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct Runner {
     volume: Volume,
     rng: Rng,
     inbox: BTreeMap<InboxKey, (Cause, Input)>,
+    /// Connections that the process closed: it hears nothing more of them, not even what was
+    /// already in its inbox, so it cannot matter when that got there.
+    hung_up: BTreeSet<ConnId>,
     busy_until: Time,
     next_conn: u32,
     next_seq: u64,
@@ -70,6 +73,7 @@ impl Runner {
             volume,
             rng,
             inbox: BTreeMap::new(),
+            hung_up: BTreeSet::new(),
             busy_until: Time::ZERO,
             next_conn: 0,
             next_seq: 0,
@@ -129,6 +133,9 @@ impl Runner {
             self.busy_until = self.busy_until.max(resumed);
         }
         for timed in batch.inputs {
+            if timed.input.connection().is_some_and(|conn| self.hung_up.contains(&conn)) {
+                continue;
+            }
             self.inbox.insert((timed.due, timed.source, timed.seq), (timed.cause, timed.input));
         }
         let mut output = RunOutput::default();
@@ -174,10 +181,22 @@ impl Runner {
         };
         self.process.step(input, &mut ctx);
         self.busy_until = ctx.now;
-        let made = emissions.iter().skip(first);
-        if made.into_iter().any(|emission| matches!(emission.effect, Effect::Exit(_))) {
-            self.exited = true;
-            self.inbox.clear();
+        for emission in emissions.iter().skip(first) {
+            match &emission.effect {
+                Effect::Exit(_) => {
+                    self.exited = true;
+                    self.inbox.clear();
+                }
+                Effect::Hangup(conn) => {
+                    self.hung_up.insert(*conn);
+                    self.inbox.retain(|_, (_, input)| input.connection() != Some(*conn));
+                }
+                Effect::Listen(_)
+                | Effect::Dial { .. }
+                | Effect::Send { .. }
+                | Effect::Answer { .. }
+                | Effect::Trace(_) => {}
+            }
         }
     }
 }

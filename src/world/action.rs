@@ -2,9 +2,18 @@
 //! timed, logged and replayed; each has the words in which the terminal, the gateway's script and
 //! `window.kafkarium.act` give it.
 
+mod parse;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use parse::BadAction;
+
 use crate::base::Span;
 use crate::node::Command;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use words::{Quoted, escape_into};
 
 /// One action. Processes and machines are named as on the stage.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -62,4 +71,97 @@ pub enum Action {
     },
     /// The page was loaded again: every process restarts from its volume.
     Reload,
+}
+
+impl fmt::Display for Action {
+    /// The terminal's words; parsing them gives the action back.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kill(name) => write!(f, "kill {}", Quoted(name)),
+            Self::Stop(name) => write!(f, "stop {}", Quoted(name)),
+            Self::Restart(name) => write!(f, "restart {}", Quoted(name)),
+            Self::Pause(name) => write!(f, "pause {}", Quoted(name)),
+            Self::Resume(name) => write!(f, "resume {}", Quoted(name)),
+            Self::PowerOff(name) => write!(f, "power-off {}", Quoted(name)),
+            Self::PowerOn(name) => write!(f, "power-on {}", Quoted(name)),
+            Self::Isolate { machine, inbound, outbound } => {
+                write!(f, "isolate {}", Quoted(machine))?;
+                f.write_str(match (inbound, outbound) {
+                    (true, true) => "",
+                    (true, false) => " in",
+                    (false, true) => " out",
+                    (false, false) => " none",
+                })
+            }
+            Self::Heal(name) => write!(f, "heal {}", Quoted(name)),
+            Self::Latency { machine, latency } => {
+                write!(f, "latency {} {}", Quoted(machine), latency.as_micros())
+            }
+            Self::Supervisor(on) => write!(f, "supervisor {}", if *on { "on" } else { "off" }),
+            Self::Spawn { name, program, properties } => {
+                write!(f, "start {} {}", Quoted(name), Quoted(program))?;
+                properties.iter().try_for_each(|pair| write_pair(f, pair, &[]))
+            }
+            Self::Tell { process, command } => {
+                write!(f, "tell {} ", Quoted(process))?;
+                write_command(f, command)
+            }
+            Self::Reload => f.write_str("reload"),
+        }
+    }
+}
+
+/// Words of `create-topic` that are not topic configs.
+const TOPIC_WORDS: [&str; 2] = ["partitions", "replication-factor"];
+
+fn write_command(f: &mut fmt::Formatter<'_>, command: &Command) -> fmt::Result {
+    match command {
+        Command::Produce { topic, records } => {
+            // A topic called `every` must not read as the generator's word.
+            let escape = if topic == "every" { "\\" } else { "" };
+            write!(f, "produce {escape}{}", Quoted(topic))?;
+            records.iter().try_for_each(|record| write!(f, " {}", words::record(record)))
+        }
+        Command::ProduceEvery { topic, interval_us, keys } => {
+            let (whole, part) = (interval_us / 1_000, interval_us % 1_000);
+            write!(f, "produce every {whole}")?;
+            if part > 0 {
+                write!(f, ".{part:03}")?;
+            }
+            write_pair(f, &("topic".to_owned(), topic.clone()), &[])?;
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let mut list = String::new();
+            for (i, key) in keys.iter().enumerate() {
+                list.push_str(if i > 0 { "," } else { "" });
+                escape_into(&mut list, key.as_bytes(), b",");
+            }
+            write!(f, " \"keys={list}\"")
+        }
+        Command::CreateTopic { topic, partitions, replication_factor, configs } => {
+            write!(f, "create-topic {} partitions={partitions}", Quoted(topic))?;
+            write!(f, " replication-factor={replication_factor}")?;
+            configs.iter().try_for_each(|pair| write_pair(f, pair, &TOPIC_WORDS))
+        }
+        Command::Seek { topic, partition, offset } => {
+            write!(f, "seek {} {partition} {offset}", Quoted(topic))
+        }
+    }
+}
+
+fn write_pair(
+    f: &mut fmt::Formatter<'_>,
+    (key, value): &(String, String),
+    reserved: &[&str],
+) -> fmt::Result {
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(words::is_plain);
+    if plain(key) && (value.is_empty() || plain(value)) && !reserved.contains(&key.as_str()) {
+        return write!(f, " {key}={value}");
+    }
+    let mut pair = String::from(if reserved.contains(&key.as_str()) { "\\" } else { "" });
+    escape_into(&mut pair, key.as_bytes(), b"=");
+    pair.push('=');
+    escape_into(&mut pair, value.as_bytes(), b"");
+    write!(f, " \"{pair}\"")
 }

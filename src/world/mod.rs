@@ -1,5 +1,18 @@
 //! Layer 7: the world. Machines, processes, links, faults, the clock and the trace, as one state
 //! machine that plans rounds for its host and takes their results.
 
+mod act;
 pub mod action;
-pub mod picture;
+pub mod config;
+mod link;
+mod lives;
+pub mod round;
+mod rounds;
+mod state;
+pub mod trace_log;
+
+pub use act::ActionError;
+pub use action::Action;
+pub use config::{ProcessConfig, WorldConfig};
+pub use round::{HostOrder, LifeLog, LifeStep, NodeResult, NodeTask, Round};
+pub use state::{Answer, World};

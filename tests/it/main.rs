@@ -1,4 +1,6 @@
 //! The integration tests that run on this machine, in one program: one link instead of many.
 
-mod same_everywhere;
+mod gossip;
 mod tidy;
+mod world_links;
+mod world_replay;

@@ -1,0 +1,210 @@
+//! One thread: tests, the simulator, benchmarks and time travel run worlds here, natively and in
+//! the browser alike.
+
+use crate::base::{ProcessId, Rng, Time};
+use crate::disk::Volume;
+use crate::node::{Process, ProcessSpec, Runner};
+use crate::world::{HostOrder, LifeStep, NodeResult, NodeTask, Round, World};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+/// Makes the process of a spec.
+pub type Launch = fn(&ProcessSpec) -> Box<dyn Process>;
+
+/// Runs a world on this thread.
+pub struct LocalHost {
+    world: World,
+    launch: Launch,
+    nodes: BTreeMap<ProcessId, Node>,
+}
+
+/// A process, or only its volume while it is dead.
+enum Node {
+    Alive(Box<Runner>),
+    Dead(Volume),
+}
+
+impl Node {
+    fn volume(&self) -> &Volume {
+        match self {
+            Self::Alive(runner) => runner.volume(),
+            Self::Dead(volume) => volume,
+        }
+    }
+
+    fn volume_mut(&mut self) -> &mut Volume {
+        match self {
+            Self::Alive(runner) => runner.volume_mut(),
+            Self::Dead(volume) => volume,
+        }
+    }
+
+    fn into_volume(self) -> Volume {
+        match self {
+            Self::Alive(runner) => runner.into_volume(),
+            Self::Dead(volume) => volume,
+        }
+    }
+}
+
+impl LocalHost {
+    /// Runs `world`, whose processes `launch` makes.
+    pub fn new(world: World, launch: Launch) -> Self {
+        Self { world, launch, nodes: BTreeMap::new() }
+    }
+
+    /// The world.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The world, to act on it.
+    pub fn world_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+
+    /// Lets time pass until `until`.
+    pub fn run_until(&mut self, until: Time) {
+        while self.run_round(until) {}
+    }
+
+    /// Runs the next round that ends at `until` at the latest; false when nothing more happens
+    /// before `until`.
+    pub fn run_round(&mut self, until: Time) -> bool {
+        let Some(round) = self.world.plan(until) else {
+            return false;
+        };
+        let results = self.execute(round);
+        self.world.finish(results);
+        true
+    }
+
+    /// The volume of a process.
+    pub fn volume(&self, process: ProcessId) -> Option<&Volume> {
+        self.nodes.get(&process).map(Node::volume)
+    }
+
+    /// The runner of a living process.
+    pub fn runner(&self, process: ProcessId) -> Option<&Runner> {
+        match self.nodes.get(&process)? {
+            Node::Alive(runner) => Some(runner),
+            Node::Dead(_) => None,
+        }
+    }
+
+    /// Takes the views that the world does not have yet.
+    pub fn refresh_views(&mut self) {
+        for process in self.world.stale_views() {
+            if let Some(Node::Alive(runner)) = self.nodes.get(&process) {
+                self.world.put_view(process, runner.process().view(), runner.volume().used());
+            }
+        }
+    }
+
+    fn execute(&mut self, round: Round) -> Vec<NodeResult> {
+        let mut results: Vec<NodeResult> = Vec::with_capacity(round.tasks.len());
+        for order in round.orders {
+            self.obey(order, &mut results);
+        }
+        for task in round.tasks {
+            let result = self.run(task);
+            match results.iter_mut().find(|known| known.process == result.process) {
+                Some(known) => {
+                    let (cuts, started_on) =
+                        (std::mem::take(&mut known.cuts), known.started_on.take());
+                    *known = NodeResult { cuts, started_on, ..result };
+                }
+                None => results.push(result),
+            }
+        }
+        results
+    }
+
+    fn obey(&mut self, order: HostOrder, results: &mut Vec<NodeResult>) {
+        match order {
+            HostOrder::Start { spec, incarnation } => {
+                let id = spec.id;
+                let volume = self.nodes.remove(&id).map(Node::into_volume).unwrap_or_default();
+                let started_on =
+                    Some(Rc::new(volume.to_delta())).filter(|_| self.world.keeps_lives());
+                let process = (self.launch)(&spec);
+                let runner = Runner::new((*spec).clone(), incarnation, process, volume);
+                self.nodes.insert(id, Node::Alive(Box::new(runner)));
+                result_of(results, id).started_on = started_on;
+            }
+            HostOrder::Terminate { process } => {
+                if let Some(node) = self.nodes.remove(&process) {
+                    self.nodes.insert(process, Node::Dead(node.into_volume()));
+                }
+            }
+            HostOrder::PowerCut { process, at, seed } => {
+                let node = self.nodes.entry(process).or_insert(Node::Dead(Volume::default()));
+                let cuts = node.volume_mut().power_cut(at, &mut Rng::new(seed));
+                let volume_bytes = node.volume().used();
+                let result = result_of(results, process);
+                result.cuts.extend(cuts);
+                result.volume_bytes = volume_bytes;
+            }
+            HostOrder::Restore { spec, life, alive } => {
+                let mut volume = Volume::default();
+                volume.apply(&life.volume);
+                let process = (self.launch)(&spec);
+                let mut runner = Runner::new((*spec).clone(), life.incarnation, process, volume);
+                for step in life.steps.iter() {
+                    match step {
+                        LifeStep::Ran(batch) => {
+                            let _ = catch_unwind(AssertUnwindSafe(|| {
+                                runner.run((**batch).clone());
+                            }));
+                        }
+                        LifeStep::PowerCut { at, seed } => {
+                            runner.volume_mut().power_cut(*at, &mut Rng::new(*seed));
+                        }
+                    }
+                }
+                let node = if alive {
+                    Node::Alive(Box::new(runner))
+                } else {
+                    Node::Dead(runner.into_volume())
+                };
+                result_of(results, spec.id).volume_bytes = node.volume().used();
+                self.nodes.insert(spec.id, node);
+            }
+            HostOrder::Remove { process } => {
+                self.nodes.remove(&process);
+            }
+        }
+    }
+
+    fn run(&mut self, task: NodeTask) -> NodeResult {
+        let mut result = NodeResult::of(task.process);
+        let Some(Node::Alive(runner)) = self.nodes.get_mut(&task.process) else {
+            result.crashed = Some("it was never started".to_owned());
+            return result;
+        };
+        let ran = catch_unwind(AssertUnwindSafe(|| runner.run(task.batch)));
+        match ran {
+            Ok(output) => result.output = output,
+            Err(panic) => result.crashed = Some(words_of(panic.as_ref())),
+        }
+        result.volume_bytes = runner.volume().used();
+        result.view = task.view.then(|| runner.process().view());
+        result
+    }
+}
+
+fn result_of(results: &mut Vec<NodeResult>, process: ProcessId) -> &mut NodeResult {
+    let place = results.iter().position(|result| result.process == process);
+    let place = place.unwrap_or_else(|| {
+        results.push(NodeResult::of(process));
+        results.len() - 1
+    });
+    &mut results[place]
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "panicked".to_owned())
+}

@@ -1,0 +1,186 @@
+//! Reading actions in the terminal's words.
+
+use super::words::{Word, parse_record, split_words};
+use super::{Action, TOPIC_WORDS};
+use crate::base::Span;
+use crate::node::Command;
+use std::fmt;
+use std::str::FromStr;
+
+/// A line that is no action.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadAction {
+    /// The word that is wrong, or the last one when something is missing.
+    pub word: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl fmt::Display for BadAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.word, self.problem)
+    }
+}
+
+impl std::error::Error for BadAction {}
+
+/// The words of a line, taken from the front.
+struct Line {
+    words: std::vec::IntoIter<Word>,
+    last: Word,
+}
+
+impl Line {
+    fn next(&mut self, wanted: &str) -> Result<Word, BadAction> {
+        match self.words.next() {
+            Some(word) => {
+                self.last = word.clone();
+                Ok(word)
+            }
+            None => Err(self.last.bad(&format!("should be followed by {wanted}"))),
+        }
+    }
+
+    fn name(&mut self) -> Result<String, BadAction> {
+        self.next("the name of a process or machine")?.text()
+    }
+
+    fn pair(word: &Word) -> Result<(Word, Word), BadAction> {
+        word.split_once(b'=').ok_or_else(|| word.bad("should be KEY=VALUE"))
+    }
+
+    fn pairs(&mut self) -> Result<Vec<(String, String)>, BadAction> {
+        let text = |word: Word| {
+            let (key, value) = Self::pair(&word)?;
+            Ok((key.text()?, value.text()?))
+        };
+        self.words.by_ref().map(text).collect()
+    }
+
+    fn command(&mut self) -> Result<Command, BadAction> {
+        let verb = self.next("produce, create-topic or seek")?;
+        if verb.is("produce") {
+            let topic = self.next("a topic")?;
+            return if topic.is("every") { self.produce_every() } else { self.produce(&topic) };
+        }
+        if verb.is("create-topic") {
+            return self.create_topic();
+        }
+        if verb.is("seek") {
+            let topic = self.next("a topic")?.text()?;
+            let partition = self.next("a partition")?.number()?;
+            let offset = self.next("an offset")?.number()?;
+            return Ok(Command::Seek { topic, partition, offset });
+        }
+        Err(verb.bad("is not a command: produce, create-topic or seek"))
+    }
+
+    fn produce(&mut self, topic: &Word) -> Result<Command, BadAction> {
+        let records = self.words.by_ref().map(|word| parse_record(&word));
+        let records = records.collect::<Result<_, _>>()?;
+        Ok(Command::Produce { topic: topic.text()?, records })
+    }
+
+    fn produce_every(&mut self) -> Result<Command, BadAction> {
+        let interval = self.next("milliseconds")?;
+        let interval_us = micros(&interval)?;
+        let (mut topic, mut keys) = (None, Vec::new());
+        for word in self.words.by_ref() {
+            let (key, value) = Self::pair(&word)?;
+            if key.is("topic") {
+                topic = Some(value.text()?);
+            } else if key.is("keys") {
+                let parts = value.split(b',');
+                keys = parts.iter().map(Word::text).collect::<Result<_, _>>()?;
+            } else {
+                return Err(key.bad("is neither topic nor keys"));
+            }
+        }
+        let topic = topic.ok_or_else(|| interval.bad("should be followed by topic=NAME"))?;
+        Ok(Command::ProduceEvery { topic, interval_us, keys })
+    }
+
+    fn create_topic(&mut self) -> Result<Command, BadAction> {
+        let topic = self.next("a topic")?.text()?;
+        let (mut partitions, mut replication_factor) = (-1, -1);
+        let mut configs = Vec::new();
+        for word in self.words.by_ref() {
+            let (key, value) = Self::pair(&word)?;
+            if key.is(TOPIC_WORDS[0]) {
+                partitions = value.number()?;
+            } else if key.is(TOPIC_WORDS[1]) {
+                replication_factor = value.number()?;
+            } else {
+                configs.push((key.text()?, value.text()?));
+            }
+        }
+        Ok(Command::CreateTopic { topic, partitions, replication_factor, configs })
+    }
+}
+
+/// Milliseconds with at most three decimals, in microseconds.
+fn micros(word: &Word) -> Result<u64, BadAction> {
+    let text = word.text()?;
+    let (whole, part) = text.split_once('.').unwrap_or((&text, "0"));
+    let bad = || word.bad("is not a number of milliseconds");
+    if part.is_empty() || part.len() > 3 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(bad());
+    }
+    let whole: u64 = whole.parse().map_err(|_| bad())?;
+    let part: u64 = format!("{part:0<3}").parse().map_err(|_| bad())?;
+    whole.checked_mul(1_000).and_then(|us| us.checked_add(part)).ok_or_else(bad)
+}
+
+impl FromStr for Action {
+    type Err = BadAction;
+
+    fn from_str(text: &str) -> Result<Self, BadAction> {
+        let words = split_words(text)?;
+        let mut line = Line { words: words.into_iter(), last: Word::default() };
+        let verb = line.next("an action")?;
+        let known = verb.text()?;
+        let action = match known.as_str() {
+            "kill" => Self::Kill(line.name()?),
+            "stop" => Self::Stop(line.name()?),
+            "restart" => Self::Restart(line.name()?),
+            "pause" => Self::Pause(line.name()?),
+            "resume" => Self::Resume(line.name()?),
+            "power-off" => Self::PowerOff(line.name()?),
+            "power-on" => Self::PowerOn(line.name()?),
+            "heal" => Self::Heal(line.name()?),
+            "isolate" => {
+                let machine = line.name()?;
+                let (inbound, outbound) = match line.words.next() {
+                    None => (true, true),
+                    Some(word) if word.is("in") => (true, false),
+                    Some(word) if word.is("out") => (false, true),
+                    Some(word) if word.is("none") => (false, false),
+                    Some(word) => return Err(word.bad("is neither in nor out")),
+                };
+                Self::Isolate { machine, inbound, outbound }
+            }
+            "latency" => {
+                let machine = line.name()?;
+                let latency = Span::from_micros(line.next("microseconds")?.number()?);
+                Self::Latency { machine, latency }
+            }
+            "supervisor" => match line.next("on or off")? {
+                word if word.is("on") => Self::Supervisor(true),
+                word if word.is("off") => Self::Supervisor(false),
+                word => return Err(word.bad("is neither on nor off")),
+            },
+            "start" => {
+                let name = line.name()?;
+                let program = line.next("a program")?.text()?;
+                Self::Spawn { name, program, properties: line.pairs()? }
+            }
+            "tell" => Self::Tell { process: line.name()?, command: line.command()? },
+            "reload" => Self::Reload,
+            _ => return Err(verb.bad("is not an action")),
+        };
+        match line.words.next() {
+            Some(word) => Err(word.bad("is one word too many")),
+            None => Ok(action),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+use super::*;
+use crate::node::OutgoingRecord;
+use bytes::Bytes;
+use proptest::prelude::*;
+
+fn parse(text: &str) -> Action {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+#[test]
+fn the_words_of_the_terminal_are_understood() {
+    assert_eq!(parse("kill broker-1"), Action::Kill("broker-1".into()));
+    assert_eq!(parse("  power-off   \"a b\" "), Action::PowerOff("a b".into()));
+    let isolate = |inbound, outbound| Action::Isolate { machine: "m".into(), inbound, outbound };
+    assert_eq!(parse("isolate m"), isolate(true, true));
+    assert_eq!(parse("isolate m out"), isolate(false, true));
+    let produce = |records| Action::Tell {
+        process: "producer-1".into(),
+        command: Command::Produce { topic: "orders".into(), records },
+    };
+    let record = |key: Option<&'static str>, value: &'static str| OutgoingRecord {
+        key: key.map(Bytes::from),
+        value: Some(Bytes::from(value)),
+        partition: None,
+    };
+    assert_eq!(
+        parse("tell producer-1 produce orders k:v hello \"a b:c d\" 10\\:30"),
+        produce(vec![
+            record(Some("k"), "v"),
+            record(None, "hello"),
+            record(Some("a b"), "c d"),
+            record(None, "10:30"),
+        ])
+    );
+    let tombstone = OutgoingRecord { key: Some("k".into()), value: None, partition: Some(2) };
+    assert_eq!(parse("tell producer-1 produce orders @2/k:\\N"), produce(vec![tombstone]));
+    assert_eq!(
+        parse("tell p produce every 2.5 topic=orders keys=a,b"),
+        Action::Tell {
+            process: "p".into(),
+            command: Command::ProduceEvery {
+                topic: "orders".into(),
+                interval_us: 2_500,
+                keys: vec!["a".into(), "b".into()],
+            },
+        }
+    );
+}
+
+#[test]
+fn a_wrong_word_is_named() {
+    for (text, word) in [
+        ("", ""),
+        ("explode broker-1", "explode"),
+        ("kill", "kill"),
+        ("kill a b", "b"),
+        ("isolate m sideways", "sideways"),
+        ("latency m fast", "fast"),
+        ("supervisor maybe", "maybe"),
+        ("start c consumer groupid", "groupid"),
+        ("tell p dance", "dance"),
+        ("tell p seek t 0 far", "far"),
+        ("tell p produce every 1.2345 topic=t", "1.2345"),
+        ("tell p produce every 5", "5"),
+        ("tell p create-topic t partitions=many", "many"),
+    ] {
+        let error = text.parse::<Action>().expect_err(text);
+        assert_eq!(error.word, word, "{text}: {error}");
+    }
+    assert!("kill \"broker".parse::<Action>().is_err());
+    assert!("kill broker\\".parse::<Action>().is_err());
+    assert!("kill \\x4".parse::<Action>().is_err());
+}
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    prop::collection::vec(any::<u8>(), 0..6).prop_map(Bytes::from)
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("broker-1".to_owned()),
+        Just("every".to_owned()),
+        Just("partitions".to_owned()),
+        prop::collection::vec(any::<char>(), 0..5).prop_map(|chars| chars.into_iter().collect()),
+        prop::collection::vec(prop::sample::select(b" \"\\:=,@/\nNx".as_slice()), 0..6)
+            .prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+    ]
+}
+
+fn record() -> impl Strategy<Value = OutgoingRecord> {
+    (prop::option::of(bytes()), prop::option::of(bytes()), prop::option::of(any::<i32>()))
+        .prop_map(|(key, value, partition)| OutgoingRecord { key, value, partition })
+}
+
+fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
+    prop::collection::vec((text(), text()), 0..3)
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        (text(), prop::collection::vec(record(), 0..3))
+            .prop_map(|(topic, records)| Command::Produce { topic, records }),
+        (text(), any::<u64>(), prop::collection::vec(text(), 0..3)).prop_map(
+            |(topic, interval_us, keys)| Command::ProduceEvery { topic, interval_us, keys }
+        ),
+        (text(), any::<i32>(), any::<i16>(), pairs()).prop_map(
+            |(topic, partitions, replication_factor, configs)| Command::CreateTopic {
+                topic,
+                partitions,
+                replication_factor,
+                configs
+            }
+        ),
+        (text(), any::<i32>(), any::<i64>()).prop_map(|(topic, partition, offset)| Command::Seek {
+            topic,
+            partition,
+            offset
+        }),
+    ]
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        text().prop_map(Action::Kill),
+        text().prop_map(Action::Stop),
+        text().prop_map(Action::Restart),
+        text().prop_map(Action::Pause),
+        text().prop_map(Action::Resume),
+        text().prop_map(Action::PowerOff),
+        text().prop_map(Action::PowerOn),
+        text().prop_map(Action::Heal),
+        (text(), any::<bool>(), any::<bool>()).prop_map(|(machine, inbound, outbound)| {
+            Action::Isolate { machine, inbound, outbound }
+        }),
+        (text(), any::<u64>()).prop_map(|(machine, micros)| Action::Latency {
+            machine,
+            latency: Span::from_micros(micros)
+        }),
+        any::<bool>().prop_map(Action::Supervisor),
+        (text(), text(), pairs()).prop_map(|(name, program, properties)| Action::Spawn {
+            name,
+            program,
+            properties
+        }),
+        (text(), command()).prop_map(|(process, command)| Action::Tell { process, command }),
+        Just(Action::Reload),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn words_and_actions_are_the_same_thing(action in action()) {
+        let words = action.to_string();
+        prop_assert_eq!(words.parse::<Action>(), Ok(action), "{}", words);
+    }
+
+    #[test]
+    fn no_line_is_too_odd(line in ".*") {
+        let _ = line.parse::<Action>();
+    }
+}

@@ -1,0 +1,82 @@
+//! The same world gives the same trace, however time is cut into windows.
+
+use crate::gossip::{config, host};
+use kafkarium::base::Span;
+use kafkarium::world::{Action, WorldConfig};
+use proptest::prelude::*;
+
+fn actions() -> impl Strategy<Value = Vec<(u64, String)>> {
+    const VERBS: [&str; 8] =
+        ["kill", "restart", "pause", "resume", "power-off", "power-on", "heal", "stop"];
+    let verb = prop_oneof![
+        prop::sample::select(VERBS.as_slice()).prop_map(|verb| format!("{verb} NAME")),
+        prop::sample::select(["", "in", "out"].as_slice())
+            .prop_map(|way| format!("isolate NAME {way}")),
+        (0..5_000u64).prop_map(|us| format!("latency NAME {us}")),
+        Just("reload".to_owned()),
+        Just("start late admin peers=g1,g2 wild=true".to_owned()),
+    ];
+    let action = (0..2_000_000u64, verb, 1..4u32)
+        .prop_map(|(at, verb, n)| (at, verb.replace("NAME", &format!("g{n}"))));
+    prop::collection::vec(action, 0..12).prop_map(|mut actions| {
+        actions.sort();
+        actions
+    })
+}
+
+fn world(seed: u64, jitter: u64, actions: &[(u64, String)]) -> WorldConfig {
+    let mut config = config(seed, 3, &[("period.ms", "7"), ("wild", "true")]);
+    config.jitter = Span::from_micros(jitter);
+    config.restart_back_off = Span::from_millis(90);
+    let timed = |(at, text): &(u64, String)| {
+        let action: Action = text.parse().expect("an action");
+        (config.epoch + Span::from_micros(*at), action)
+    };
+    config.actions = actions.iter().map(timed).collect();
+    config
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// The trace hash does not depend on where the host stops.
+    #[test]
+    fn windows_leave_no_mark(
+        seed in any::<u64>(),
+        jitter in prop_oneof![Just(0u64), 1..3_000u64],
+        actions in actions(),
+        cuts in prop::collection::btree_set(0..2_500_000u64, 0..400),
+    ) {
+        let config = world(seed, jitter, &actions);
+        let end = config.epoch + Span::from_micros(2_500_000);
+        let mut whole = host(config.clone());
+        whole.run_until(end);
+        let mut cut = host(config.clone());
+        for at in cuts {
+            cut.run_until(config.epoch + Span::from_micros(at));
+        }
+        cut.run_until(end);
+        prop_assert!(whole.world().trace().total() > 20);
+        prop_assert_eq!(whole.world().trace().total(), cut.world().trace().total());
+        prop_assert_eq!(whole.world().trace().hash(), cut.world().trace().hash());
+    }
+
+    /// A run by hand and its replay from the recorded actions are the same run.
+    #[test]
+    fn recorded_actions_replay(seed in any::<u64>(), actions in actions()) {
+        let scripted = world(seed, 0, &actions);
+        let mut bare = scripted.clone();
+        bare.actions.clear();
+        let end = bare.epoch + Span::from_micros(2_500_000);
+        let mut live = host(bare.clone());
+        for (at, action) in scripted.actions {
+            live.run_until(at);
+            let _ = live.world_mut().act(action);
+        }
+        live.run_until(end);
+        bare.actions = live.world().recorded_actions().to_vec();
+        let mut replay = host(bare);
+        replay.run_until(end);
+        prop_assert_eq!(live.world().trace().hash(), replay.world().trace().hash());
+    }
+}
