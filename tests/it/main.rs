@@ -1,6 +1,7 @@
 //! The integration tests that run on this machine, in one program: one link instead of many.
 
 mod gossip;
+mod same_everywhere;
 mod tidy;
 mod world_links;
 mod world_replay;
