@@ -3,6 +3,7 @@
 //! (ARCHITECTURE.md has the map, `tests/it/tidy.rs` enforces it).
 
 pub mod base;
+pub mod broker;
 pub mod cluster;
 pub mod disk;
 pub mod host;

@@ -1,0 +1,59 @@
+//! What a step did to the replicas and what must follow from it. Replicas only note it here; the
+//! replica manager and the server act on it once the replica is consistent again.
+//!
+//! In Kafka: the callbacks that `Partition` makes while and after it holds its lock
+//! (`DelayedOperations.checkAndCompleteAll`, `AlterIsrManager.submit`, `LogDirFailureChannel`).
+
+use crate::base::trace::LogLevel;
+use crate::base::{TopicPartition, TraceEvent};
+use crate::disk::DiskError;
+use std::collections::BTreeSet;
+
+/// A leader wants another ISR.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IsrProposal {
+    /// Of which partition.
+    pub partition: TopicPartition,
+    /// Epoch of the leader that asks.
+    pub leader_epoch: i32,
+    /// The ISR it wants.
+    pub new_isr: Vec<i32>,
+    /// The version of the ISR that it starts from.
+    pub isr_version: i32,
+}
+
+/// Notes of one step.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Changes {
+    /// Events and log lines, in order.
+    pub events: Vec<TraceEvent>,
+    /// Partitions whose end offset, high watermark or leadership moved: whoever waits on them in
+    /// purgatory is looked at again.
+    pub moved: BTreeSet<TopicPartition>,
+    /// ISR changes to ask the controller for.
+    pub proposals: Vec<IsrProposal>,
+    /// Partitions whose pending ISR change is void.
+    pub withdrawn: BTreeSet<TopicPartition>,
+    /// Files to make durable at the end of the step.
+    pub to_sync: BTreeSet<String>,
+    /// The log directory failed.
+    pub disk_failure: Option<DiskError>,
+}
+
+impl Changes {
+    /// Notes an event.
+    pub fn trace(&mut self, event: TraceEvent) {
+        self.events.push(event);
+    }
+
+    /// Notes a log line of `logger`.
+    pub fn log(&mut self, level: LogLevel, logger: &str, text: impl Into<String>) {
+        let (text, logger) = (text.into(), logger.to_owned());
+        self.events.push(TraceEvent::Logged { level, text, logger });
+    }
+
+    /// Notes an informational log line.
+    pub fn info(&mut self, logger: &str, text: impl Into<String>) {
+        self.log(LogLevel::Info, logger, text);
+    }
+}

@@ -1,0 +1,231 @@
+//! The followers on this broker, by the broker that leads them: one fetch at a time to each leader,
+//! for all partitions that follow it.
+//!
+//! In Kafka: `kafka.server.ReplicaFetcherManager`, `AbstractFetcherThread`, with truncation on fetch
+//! (KIP-595). Left out: fetch sessions, so every fetch names all its partitions.
+
+use super::action::Node;
+use crate::base::timers::Wakeup;
+use crate::base::{BrokerId, Endpoint, Time, TopicPartition};
+use crate::cluster::BrokerConfig;
+use crate::wire::kafka::{FetchPartition, FetchRequest, FetchTopic};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where a follower is in its leader's log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FetchPosition {
+    /// The next offset that it wants.
+    pub fetch_offset: i64,
+    /// Epoch of its last record, if it has any.
+    pub last_fetched_epoch: Option<i32>,
+    /// Epoch of the leader that it follows.
+    pub current_leader_epoch: i32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct FetchState {
+    position: FetchPosition,
+    delayed_until: Option<Time>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Fetcher {
+    endpoint: Endpoint,
+    partitions: BTreeMap<TopicPartition, FetchState>,
+    /// What the fetch in flight asked for.
+    in_flight: Option<BTreeMap<TopicPartition, FetchPosition>>,
+}
+
+/// All fetchers of a broker.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FetcherManager {
+    config: BrokerConfig,
+    fetchers: BTreeMap<BrokerId, Fetcher>,
+}
+
+impl FetcherManager {
+    /// No fetchers yet.
+    pub fn new(config: &BrokerConfig) -> Self {
+        Self { config: config.clone(), fetchers: BTreeMap::new() }
+    }
+
+    /// Lets `partition` follow `leader` from `position` on.
+    pub fn add(&mut self, leader: Node, partition: TopicPartition, position: FetchPosition) {
+        self.remove(&partition);
+        let fetcher = self.fetchers.entry(leader.id).or_insert_with(|| Fetcher {
+            endpoint: leader.endpoint.clone(),
+            partitions: BTreeMap::new(),
+            in_flight: None,
+        });
+        fetcher.endpoint = leader.endpoint;
+        fetcher.partitions.insert(partition, FetchState { position, delayed_until: None });
+    }
+
+    /// Stops following for `partition`. What a fetch in flight brings for it is ignored.
+    pub fn remove(&mut self, partition: &TopicPartition) {
+        for fetcher in self.fetchers.values_mut() {
+            fetcher.partitions.remove(partition);
+            if let Some(asked) = &mut fetcher.in_flight {
+                asked.remove(partition);
+            }
+        }
+        self.fetchers
+            .retain(|_, fetcher| !fetcher.partitions.is_empty() || fetcher.in_flight.is_some());
+    }
+
+    /// Stops all following.
+    pub fn clear(&mut self) {
+        self.fetchers.clear();
+    }
+
+    /// Where `partition` is, if it follows.
+    pub fn position(&self, leader: BrokerId, partition: &TopicPartition) -> Option<FetchPosition> {
+        Some(self.fetchers.get(&leader)?.partitions.get(partition)?.position)
+    }
+
+    /// Notes where `partition` goes on.
+    pub fn advance(
+        &mut self,
+        leader: BrokerId,
+        partition: &TopicPartition,
+        offset: i64,
+        last_fetched_epoch: Option<i32>,
+    ) {
+        let fetcher = self.fetchers.get_mut(&leader);
+        if let Some(state) = fetcher.and_then(|fetcher| fetcher.partitions.get_mut(partition)) {
+            state.position.fetch_offset = offset;
+            state.position.last_fetched_epoch = last_fetched_epoch;
+            state.delayed_until = None;
+        }
+    }
+
+    /// Leaves `partition` out of the fetches for `replica.fetch.backoff.ms`.
+    pub fn delay(&mut self, leader: BrokerId, partition: &TopicPartition, now: Time) {
+        let until = Some(now + self.config.replica_fetch_backoff);
+        let fetcher = self.fetchers.get_mut(&leader);
+        if let Some(state) = fetcher.and_then(|fetcher| fetcher.partitions.get_mut(partition)) {
+            state.delayed_until = until;
+        }
+    }
+
+    /// The fetches that should leave now. `log_start_offset` tells where a log begins.
+    pub fn due_requests(
+        &mut self,
+        now: Time,
+        log_start_offset: impl Fn(&TopicPartition) -> i64,
+    ) -> Vec<(Node, FetchRequest)> {
+        let mut due = Vec::new();
+        for (leader, fetcher) in &mut self.fetchers {
+            if fetcher.in_flight.is_some() {
+                continue;
+            }
+            let ready = fetcher.partitions.iter().filter(|(_, state)| state.is_ready(now));
+            let asked: BTreeMap<_, _> =
+                ready.map(|(partition, state)| (partition.clone(), state.position)).collect();
+            if asked.is_empty() {
+                continue;
+            }
+            let node = Node { id: *leader, endpoint: fetcher.endpoint.clone() };
+            due.push((node, request(&self.config, &asked, &log_start_offset)));
+            fetcher.in_flight = Some(asked);
+        }
+        due
+    }
+
+    /// The fetch to `leader` has ended. Returns what it asked for, less what was removed meanwhile.
+    pub fn take_in_flight(&mut self, leader: BrokerId) -> BTreeMap<TopicPartition, FetchPosition> {
+        let fetcher = self.fetchers.get_mut(&leader);
+        let asked = fetcher.and_then(|fetcher| fetcher.in_flight.take()).unwrap_or_default();
+        self.fetchers
+            .retain(|_, fetcher| !fetcher.partitions.is_empty() || fetcher.in_flight.is_some());
+        asked
+    }
+
+    /// The leaders that are followed.
+    pub fn leaders(&self) -> BTreeSet<BrokerId> {
+        self.fetchers.keys().copied().collect()
+    }
+
+    /// When a back-off ends.
+    pub fn next_wakeup(&self) -> Option<Wakeup> {
+        let idle = self.fetchers.values().filter(|fetcher| fetcher.in_flight.is_none());
+        let delays = idle.flat_map(|fetcher| fetcher.partitions.values());
+        let at = delays.map(|state| state.delayed_until.unwrap_or(Time::ZERO)).min()?;
+        Some(Wakeup { at, reason: "replica fetch back-off".to_owned() })
+    }
+}
+
+impl FetchState {
+    fn is_ready(&self, now: Time) -> bool {
+        self.delayed_until.is_none_or(|until| until <= now)
+    }
+}
+
+fn request(
+    config: &BrokerConfig,
+    asked: &BTreeMap<TopicPartition, FetchPosition>,
+    log_start_offset: impl Fn(&TopicPartition) -> i64,
+) -> FetchRequest {
+    let mut topics: Vec<FetchTopic> = Vec::new();
+    for (partition, position) in asked {
+        if topics.last().is_none_or(|last| last.topic != partition.topic) {
+            topics.push(FetchTopic { topic: partition.topic.clone(), partitions: Vec::new() });
+        }
+        if let Some(last) = topics.last_mut() {
+            last.partitions.push(FetchPartition {
+                partition: partition.partition,
+                current_leader_epoch: position.current_leader_epoch,
+                fetch_offset: position.fetch_offset,
+                last_fetched_epoch: position.last_fetched_epoch.unwrap_or(-1),
+                log_start_offset: log_start_offset(partition),
+                partition_max_bytes: config.replica_fetch_max_bytes,
+            });
+        }
+    }
+    FetchRequest {
+        replica_id: config.broker_id,
+        max_wait_ms: i32::try_from(config.replica_fetch_wait_max.as_millis()).unwrap_or(i32::MAX),
+        min_bytes: config.replica_fetch_min_bytes,
+        max_bytes: config.replica_fetch_response_max_bytes,
+        // No session: Kafka's FINAL_EPOCH.
+        session_id: 0,
+        session_epoch: -1,
+        topics,
+        ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Span;
+    use crate::node::Properties;
+
+    fn manager() -> FetcherManager {
+        let config = BrokerConfig::of(&Properties::of([("broker.id", "1")])).expect("valid");
+        FetcherManager::new(&config)
+    }
+
+    #[test]
+    fn one_fetch_at_a_time_to_each_leader() {
+        let mut fetchers = manager();
+        let node = |id| Node { id: BrokerId(id), endpoint: Endpoint::new("m", 9092) };
+        let position =
+            FetchPosition { fetch_offset: 3, last_fetched_epoch: None, current_leader_epoch: 0 };
+        let (a, b) = (TopicPartition::new("t", 0), TopicPartition::new("t", 1));
+        fetchers.add(node(2), a.clone(), position);
+        let now = Time::from_millis(10);
+        let due = fetchers.due_requests(now, |_| 0);
+        assert_eq!(due.len(), 1);
+        assert_eq!(due[0].1.topics[0].partitions[0].last_fetched_epoch, -1);
+        fetchers.add(node(2), b.clone(), position);
+        assert!(fetchers.due_requests(now, |_| 0).is_empty(), "a fetch is in flight");
+        fetchers.add(node(3), a.clone(), position);
+        assert!(fetchers.take_in_flight(BrokerId(2)).is_empty(), "it follows broker 3 now");
+        assert_eq!(fetchers.due_requests(now, |_| 0).len(), 2);
+        fetchers.take_in_flight(BrokerId(2));
+        fetchers.delay(BrokerId(2), &b, now);
+        assert!(fetchers.due_requests(now, |_| 0).is_empty());
+        assert_eq!(fetchers.next_wakeup().map(|wake| wake.at), Some(now + Span::from_secs(1)));
+    }
+}

@@ -1,0 +1,64 @@
+//! ListOffsets: the first or last offset of a partition, or the first at or after a timestamp.
+//!
+//! In Kafka: `KafkaApis.handleListOffsetRequest`.
+
+use crate::base::TopicPartition;
+use crate::broker::partition::Partition;
+use crate::broker::replica_manager::ReplicaManager;
+use crate::disk::Volume;
+use crate::wire::ErrorCode;
+use crate::wire::kafka::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
+    ListOffsetsTopicResponse,
+};
+
+/// A client that debugs may ask any replica.
+const DEBUGGING_CONSUMER: i32 = -2;
+
+/// Answers.
+pub fn handle(
+    request: ListOffsetsRequest,
+    version: i16,
+    replicas: &ReplicaManager,
+    volume: &Volume,
+) -> ListOffsetsResponse {
+    let replica_id = request.replica_id;
+    let topics = request.topics.into_iter().map(|topic| {
+        let answers = topic.partitions.iter().map(|wanted| {
+            let id = TopicPartition::new(&topic.name, wanted.partition_index);
+            let partition = replicas.partition(&id);
+            answer(partition, wanted, replica_id, version, volume)
+        });
+        let partitions = answers.collect();
+        ListOffsetsTopicResponse { name: topic.name, partitions }
+    });
+    ListOffsetsResponse { throttle_time_ms: 0, topics: topics.collect() }
+}
+
+fn answer(
+    partition: Option<&Partition>,
+    wanted: &ListOffsetsPartition,
+    replica_id: i32,
+    version: i16,
+    volume: &Volume,
+) -> ListOffsetsPartitionResponse {
+    let partition_index = wanted.partition_index;
+    let found = partition.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION).and_then(|partition| {
+        let lead = replica_id != DEBUGGING_CONSUMER;
+        partition.check_access(wanted.current_leader_epoch, lead)?;
+        partition.offset_for_timestamp(wanted.timestamp, replica_id == -1, volume)
+    });
+    let mut answer = ListOffsetsPartitionResponse { partition_index, ..Default::default() };
+    match found {
+        Ok((offset, _, _)) if version == 0 => {
+            answer.old_style_offsets.extend((offset >= 0).then_some(offset));
+        }
+        Ok((offset, timestamp, leader_epoch)) => {
+            answer.offset = offset;
+            answer.timestamp = timestamp;
+            answer.leader_epoch = leader_epoch;
+        }
+        Err(error) => answer.error_code = error,
+    }
+    answer
+}

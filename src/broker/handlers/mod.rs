@@ -1,0 +1,45 @@
+//! One handler an API: a request in, what to do about it out. Handlers see the broker's state and
+//! never a connection.
+//!
+//! In Kafka: `kafka.server.KafkaApis`.
+
+pub mod api_versions;
+pub mod fetch;
+pub mod leader_and_isr;
+pub mod list_offsets;
+pub mod metadata;
+pub mod offset_for_leader_epoch;
+pub mod produce;
+pub mod stop_replica;
+pub mod update_metadata;
+
+use crate::wire::ErrorCode;
+use crate::wire::kafka::AnyResponse;
+
+/// What became of a request.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Handled {
+    /// It is answered.
+    Reply(AnyResponse),
+    /// It is answered later.
+    Later,
+    /// It has no answer.
+    NoReply,
+    /// The connection is closed, for this reason.
+    Close(String),
+}
+
+impl<T: Into<AnyResponse>> From<T> for Handled {
+    fn from(response: T) -> Self {
+        Self::Reply(response.into())
+    }
+}
+
+/// Refuses a request of the controller that was meant for an earlier life of this broker. −1 stands
+/// for a controller that does not know of broker epochs.
+///
+/// In Kafka: `KafkaApis.isBrokerEpochStale`, KIP-380.
+pub fn check_broker_epoch(in_request: i64, own: i64) -> Result<(), ErrorCode> {
+    let is_stale = in_request != -1 && in_request < own;
+    if is_stale { Err(ErrorCode::STALE_BROKER_EPOCH) } else { Ok(()) }
+}

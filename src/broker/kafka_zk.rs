@@ -1,0 +1,158 @@
+//! What the controller and the admin manager ask of ZooKeeper, in their own terms: reads with or
+//! without a watch, plain writes, and writes that only the current controller can make.
+//!
+//! In Kafka: kafka.zk.KafkaZkClient.
+
+use crate::cluster::znode_path;
+use crate::wire::zookeeper::KeeperCode;
+use bytes::Bytes;
+
+/// A change of one znode.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Write {
+    /// Make a persistent znode.
+    Create {
+        /// Where.
+        path: String,
+        /// With which data; none is null.
+        data: Option<Bytes>,
+    },
+    /// Write the data of a znode of this version, −1 for any.
+    SetData {
+        /// Where.
+        path: String,
+        /// The data.
+        data: Bytes,
+        /// Version that it must have.
+        version: i32,
+    },
+    /// Delete a znode of any version.
+    Delete {
+        /// Which.
+        path: String,
+    },
+}
+
+/// One request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Op {
+    /// Whether a znode is there.
+    Exists {
+        /// Which.
+        path: String,
+        /// Whether to be told when it is made, changed or deleted.
+        watch: bool,
+    },
+    /// The data of a znode.
+    GetData {
+        /// Which.
+        path: String,
+        /// Whether to be told when it is changed or deleted.
+        watch: bool,
+    },
+    /// The children of a znode.
+    GetChildren {
+        /// Of which.
+        path: String,
+        /// Whether to be told when one comes or goes.
+        watch: bool,
+    },
+    /// A change that anybody may make.
+    Write(Write),
+    /// A change that is made only while `/controller_epoch` still has this version: a controller
+    /// that was deposed without knowing it writes nothing.
+    Fenced {
+        /// The change.
+        write: Write,
+        /// Version of `/controller_epoch` that the controller made.
+        epoch_zk_version: i32,
+    },
+    /// Makes `/controller` and the next `/controller_epoch` in one transaction.
+    BecomeController {
+        /// Data of `/controller`.
+        registration: Bytes,
+        /// Data of `/controller_epoch`.
+        epoch: Bytes,
+        /// Version that `/controller_epoch` must have.
+        epoch_zk_version: i32,
+    },
+}
+
+/// What came of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// The znode is there.
+    Found,
+    /// The data of the znode, its version and the zxid that made it.
+    Data {
+        /// The data.
+        data: Bytes,
+        /// Data version.
+        version: i32,
+        /// Zxid of its creation.
+        czxid: i64,
+    },
+    /// Names of the children, sorted.
+    Children(Vec<String>),
+    /// The change is made; the znode has this version now.
+    Written {
+        /// Data version, 0 of a new znode.
+        version: i32,
+    },
+    /// Another controller has been elected: nothing was changed.
+    ControllerMoved,
+    /// It did not succeed.
+    Failed(KeeperCode),
+}
+
+impl Answer {
+    /// Whether the znode is not there.
+    pub fn is_no_node(&self) -> bool {
+        *self == Self::Failed(KeeperCode::NO_NODE)
+    }
+
+    /// The children, none unless that was asked and answered.
+    pub fn into_children(self) -> Vec<String> {
+        match self {
+            Self::Children(names) => names,
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Op {
+    /// The data of `path`.
+    pub fn get_data(path: impl Into<String>) -> Self {
+        Self::GetData { path: path.into(), watch: false }
+    }
+
+    /// The data of `path`, which is watched from now on.
+    pub fn watch_data(path: impl Into<String>) -> Self {
+        Self::GetData { path: path.into(), watch: true }
+    }
+
+    /// The children of `path`, which are watched from now on.
+    pub fn watch_children(path: impl Into<String>) -> Self {
+        Self::GetChildren { path: path.into(), watch: true }
+    }
+
+    /// The path that the request is about.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Exists { path, .. }
+            | Self::GetData { path, .. }
+            | Self::GetChildren { path, .. } => path,
+            Self::Write(write) | Self::Fenced { write, .. } => write.path(),
+            Self::BecomeController { .. } => znode_path::CONTROLLER,
+        }
+    }
+}
+
+impl Write {
+    /// The path that is changed.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Create { path, .. } | Self::SetData { path, .. } | Self::Delete { path } => path,
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Layer 5: a Kafka broker: its socket server and request handlers, replicas, fetchers, purgatories
+//! and metadata cache, and the controller and group coordinator that live in it.
+
+pub mod action;
+pub mod alter_isr;
+pub mod changes;
+pub mod fetcher;
+pub mod handlers;
+pub mod kafka_zk;
+pub mod metadata_cache;
+pub mod partition;
+pub mod purgatory;
+pub mod replica_manager;
+pub mod socket_server;

@@ -1,0 +1,128 @@
+//! What a follower does: appends what its leader sent, takes over the high watermark, and cuts its
+//! log where it differs from the leader's.
+//!
+//! In Kafka: the follower's half of `kafka.cluster.Partition`, `ReplicaFetcherThread.truncate`,
+//! `AbstractFetcherThread.getOffsetTruncationState`; KIP-101, KIP-279.
+
+use super::Partition;
+use super::leader::{ProduceError, refusal};
+use crate::base::trace::LogLevel;
+use crate::base::{BrokerId, TraceEvent};
+use crate::broker::changes::Changes;
+use crate::disk::Volume;
+use crate::log::LogError;
+
+impl Partition {
+    /// Appends what the leader sent and takes over its high watermark as far as the log reaches.
+    ///
+    /// In Kafka: `ReplicaFetcherThread.processPartitionData`.
+    pub fn append_records_to_follower(
+        &mut self,
+        records: &[u8],
+        leader_high_watermark: i64,
+        volume: &mut Volume,
+        changes: &mut Changes,
+    ) -> Result<(), ProduceError> {
+        let appended = self.log.append_as_follower(volume, records);
+        if let Some(info) = appended.map_err(|error| refusal(error, changes))? {
+            self.note_append(&info, changes);
+        }
+        let end = self.log.log_end_offset();
+        let to = leader_high_watermark.clamp(self.log.log_start_offset(), end);
+        self.set_high_watermark(to, changes);
+        Ok(())
+    }
+
+    /// Where a new follower begins to fetch, and the epoch of its last record. A log without
+    /// epochs can prove nothing beyond its high watermark, so it is cut back to that.
+    pub fn start_fetching(
+        &mut self,
+        volume: &mut Volume,
+        changes: &mut Changes,
+    ) -> Result<(i64, Option<i32>), LogError> {
+        let latest = self.log.leader_epochs().latest();
+        if latest.is_none() {
+            let hw = self.high_watermark;
+            let text = format!("Truncating partition {} to local high watermark {hw}", self.id);
+            changes.info("kafka.server.ReplicaFetcherThread", text);
+            self.truncate_to(hw, volume, changes)?;
+        }
+        Ok((self.log.log_end_offset(), latest))
+    }
+
+    /// The leader's log of `leader_epoch` ends at `end_offset`, and ours differs: cuts what cannot
+    /// be the leader's. Returns where to go on fetching.
+    pub fn truncate_to_divergence(
+        &mut self,
+        leader_epoch: i32,
+        end_offset: i64,
+        volume: &mut Volume,
+        changes: &mut Changes,
+    ) -> Result<(i64, Option<i32>), LogError> {
+        let end = self.log.log_end_offset();
+        let to = if end_offset < 0 {
+            // The leader knows nothing of our epochs: only what was committed is safe.
+            self.high_watermark
+        } else if leader_epoch < 0 {
+            end_offset
+        } else {
+            match self.log.end_offset_for_epoch(leader_epoch) {
+                (-1, _) => end_offset,
+                // We lack that epoch: cut to where our largest smaller one ends. The next fetch,
+                // which names that epoch, goes on from there.
+                (ours, own_end) if ours != leader_epoch => own_end,
+                (_, own_end) => own_end.min(end_offset),
+            }
+        };
+        self.truncate_to(to.min(end), volume, changes)?;
+        Ok((self.log.log_end_offset(), self.log.leader_epochs().latest()))
+    }
+
+    /// Cuts the log to `offset`.
+    pub fn truncate_to(
+        &mut self,
+        offset: i64,
+        volume: &mut Volume,
+        changes: &mut Changes,
+    ) -> Result<(), LogError> {
+        if offset < self.high_watermark {
+            let text = format!(
+                "Truncating {} to offset {offset} below high watermark {}",
+                self.id, self.high_watermark
+            );
+            changes.log(LogLevel::Warn, "kafka.server.ReplicaFetcherThread", text);
+        }
+        let Some((from, to)) = self.log.truncate_to(volume, offset)? else { return Ok(()) };
+        let text = format!("[Log partition={}] Truncating to offset {to}", self.id);
+        changes.info("kafka.log.Log", text);
+        self.note_truncation(from, to, changes);
+        Ok(())
+    }
+
+    /// Empties the log and begins anew at `offset`: the leader has nothing left of what we want.
+    pub fn truncate_fully_and_start_at(
+        &mut self,
+        offset: i64,
+        volume: &mut Volume,
+        changes: &mut Changes,
+    ) -> Result<(), LogError> {
+        let from = self.log.log_end_offset();
+        self.log.truncate_fully_and_start_at(volume, offset)?;
+        let text = format!("[Log partition={}] Truncate and start at offset {offset}", self.id);
+        changes.info("kafka.log.Log", text);
+        self.note_truncation(from, offset, changes);
+        Ok(())
+    }
+
+    fn note_truncation(&mut self, from: i64, to: i64, changes: &mut Changes) {
+        changes.trace(TraceEvent::Truncated {
+            partition: self.id.clone(),
+            broker: BrokerId(self.config.broker),
+            from,
+            to,
+        });
+        changes.to_sync.insert(self.log.epochs_file());
+        let (start, end) = (self.log.log_start_offset(), self.log.log_end_offset());
+        self.set_high_watermark(self.high_watermark.clamp(start, end), changes);
+    }
+}

@@ -1,0 +1,114 @@
+//! Reading a replica: for consumers up to the high watermark, for followers to the end.
+//!
+//! In Kafka: `Partition.readRecords`, `fetchOffsetForTimestamp`, `lastOffsetForLeaderEpoch`.
+
+use super::Partition;
+use crate::disk::Volume;
+use crate::wire::ErrorCode;
+use bytes::Bytes;
+
+/// Timestamp that asks for the end of what the reader may see.
+const LATEST_TIMESTAMP: i64 = -1;
+/// Timestamp that asks for the log's start.
+const EARLIEST_TIMESTAMP: i64 = -2;
+
+/// What somebody wants to read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadRequest {
+    /// From here on.
+    pub fetch_offset: i64,
+    /// The leader epoch that the reader knows, −1 for none.
+    pub current_leader_epoch: i32,
+    /// Epoch of the last record the reader has, −1 when it does not say.
+    pub last_fetched_epoch: i32,
+    /// Bytes at most.
+    pub max_bytes: usize,
+    /// One batch even if it is larger than that.
+    pub at_least_one: bool,
+    /// True for a follower.
+    pub is_follower: bool,
+    /// Whether only the leader may answer.
+    pub from_leader_only: bool,
+}
+
+/// What was read.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ReadInfo {
+    /// Whole batches.
+    pub records: Bytes,
+    /// High watermark before the read counts for it.
+    pub high_watermark: i64,
+    /// First offset of the log.
+    pub log_start_offset: i64,
+    /// Set instead of records when the reader's log differs from this one: (epoch, end offset).
+    pub diverging_epoch: Option<(i32, i64)>,
+}
+
+impl Partition {
+    /// Reads records.
+    pub fn read_records(
+        &self,
+        wanted: &ReadRequest,
+        volume: &Volume,
+    ) -> Result<ReadInfo, ErrorCode> {
+        self.check_access(wanted.current_leader_epoch, wanted.from_leader_only)?;
+        let mut info = ReadInfo {
+            high_watermark: self.high_watermark,
+            log_start_offset: self.log.log_start_offset(),
+            ..ReadInfo::default()
+        };
+        if wanted.last_fetched_epoch >= 0 {
+            let (epoch, end) = self.log.end_offset_for_epoch(wanted.last_fetched_epoch);
+            if epoch < 0 || end < 0 || wanted.fetch_offset < info.log_start_offset {
+                return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+            }
+            if epoch < wanted.last_fetched_epoch || end < wanted.fetch_offset {
+                info.diverging_epoch = Some((epoch, end));
+                return Ok(info);
+            }
+        }
+        let end = if wanted.is_follower { self.log.log_end_offset() } else { self.high_watermark };
+        let read =
+            self.log.read(volume, wanted.fetch_offset, end, wanted.max_bytes, wanted.at_least_one);
+        info.records = read.map_err(|_| ErrorCode::OFFSET_OUT_OF_RANGE)?;
+        Ok(info)
+    }
+
+    /// Offset and timestamp for a ListOffsets request, with the leader epoch of that offset.
+    /// Consumers see no further than the high watermark.
+    pub fn offset_for_timestamp(
+        &self,
+        timestamp: i64,
+        is_consumer: bool,
+        volume: &Volume,
+    ) -> Result<(i64, i64, i32), ErrorCode> {
+        let epochs = self.log.leader_epochs();
+        let end = if is_consumer { self.high_watermark } else { self.log.log_end_offset() };
+        match timestamp {
+            LATEST_TIMESTAMP => Ok((end, -1, self.leader_epoch)),
+            EARLIEST_TIMESTAMP => {
+                let start = self.log.log_start_offset();
+                let epoch = epochs.entries().first().filter(|(_, first)| *first <= start);
+                Ok((start, -1, epoch.map_or(-1, |(epoch, _)| *epoch)))
+            }
+            timestamp if timestamp < 0 => Err(ErrorCode::INVALID_REQUEST),
+            timestamp => {
+                let found = self.log.offset_for_timestamp(volume, timestamp);
+                Ok(match found.filter(|(offset, _)| *offset < end) {
+                    Some((offset, at)) => (offset, at, epochs.epoch_at(offset).unwrap_or(-1)),
+                    None => (-1, -1, -1),
+                })
+            }
+        }
+    }
+
+    /// Where the log of `epoch` ends: (epoch, end offset), both −1 when undefined.
+    pub fn last_offset_for_leader_epoch(
+        &self,
+        current_leader_epoch: i32,
+        epoch: i32,
+    ) -> Result<(i32, i64), ErrorCode> {
+        self.check_access(current_leader_epoch, true)?;
+        Ok(self.log.end_offset_for_epoch(epoch))
+    }
+}

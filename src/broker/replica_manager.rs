@@ -1,0 +1,347 @@
+//! All replicas of this broker: what the controller tells them, what clients and followers ask of
+//! them, what they fetch from their leaders, and who waits for them.
+//!
+//! It owns no connection: requests to other brokers are handed out, and what is answered late comes
+//! out as completions.
+//!
+//! In Kafka: `kafka.server.ReplicaManager`, `kafka.log.LogManager`.
+
+mod append;
+mod fetch;
+mod follow;
+mod roles;
+
+pub use append::{AppendRequest, AppendTarget, PartitionAppend};
+pub use fetch::FetchParams;
+pub use roles::RoleChange;
+
+use super::action::RequestToken;
+use super::alter_isr::AlterIsrManager;
+use super::changes::{Changes, IsrProposal};
+use super::fetcher::FetcherManager;
+use super::partition::{Partition, PartitionConfig};
+use super::purgatory::Purgatory;
+use crate::base::timers::Wakeup;
+use crate::base::{BrokerId, Span, Time, TopicPartition, TraceEvent};
+use crate::cluster::{BrokerConfig, TopicConfig};
+use crate::disk::{DiskError, Volume};
+use crate::log::checkpoint::{self, RECOVERY_POINT_OFFSET, REPLICATION_OFFSET};
+use crate::log::{LogConfig, LogError, PartitionLog};
+use crate::node::Properties;
+use crate::node::view::{ReplicaView, WaitingView};
+use crate::wire::ErrorCode;
+use crate::wire::kafka::{AlterIsrResponse, AnyResponse};
+use append::DelayedProduce;
+use fetch::DelayedFetch;
+use std::collections::BTreeMap;
+
+/// Something that was answered after it had waited.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Completion {
+    /// A request of the server.
+    Reply(RequestToken, AnyResponse),
+    /// An append for the group coordinator: the tag it gave, and the base offset or the error.
+    Offsets(u64, Result<i64, ErrorCode>),
+}
+
+/// The replicas.
+#[derive(Debug)]
+pub struct ReplicaManager {
+    config: BrokerConfig,
+    partitions: BTreeMap<TopicPartition, Partition>,
+    /// Logs found on the volume that no LeaderAndIsr has named yet.
+    logs: BTreeMap<TopicPartition, PartitionLog>,
+    /// High watermarks as the checkpoint had them when this life began.
+    checkpointed: BTreeMap<TopicPartition, i64>,
+    /// Settings of topics as `/config/topics` had them.
+    topic_configs: BTreeMap<String, Properties>,
+    controller_epoch: i32,
+    fetchers: FetcherManager,
+    alter_isr: AlterIsrManager,
+    delayed_produce: Purgatory<DelayedProduce>,
+    delayed_fetch: Purgatory<DelayedFetch>,
+    changes: Changes,
+    completions: Vec<Completion>,
+    next_isr_check: Option<Time>,
+    next_checkpoint: Option<Time>,
+    next_recovery_checkpoint: Option<Time>,
+}
+
+impl ReplicaManager {
+    /// No replicas yet.
+    pub fn new(config: &BrokerConfig) -> Self {
+        Self {
+            partitions: BTreeMap::new(),
+            logs: BTreeMap::new(),
+            checkpointed: BTreeMap::new(),
+            topic_configs: BTreeMap::new(),
+            controller_epoch: 0,
+            fetchers: FetcherManager::new(config),
+            alter_isr: AlterIsrManager::default(),
+            delayed_produce: Purgatory::default(),
+            delayed_fetch: Purgatory::default(),
+            changes: Changes::default(),
+            completions: Vec::new(),
+            next_isr_check: None,
+            next_checkpoint: None,
+            next_recovery_checkpoint: None,
+            config: config.clone(),
+        }
+    }
+
+    /// Opens every log on the volume. After an unclean stop each is checked to its end.
+    ///
+    /// In Kafka: `LogManager.loadLogs`.
+    pub fn load_logs(
+        &mut self,
+        volume: &mut Volume,
+        clean: bool,
+        now: Time,
+    ) -> Result<(), LogError> {
+        self.checkpointed = checkpoint::read_offset_checkpoint(volume, REPLICATION_OFFSET);
+        for partition in logs_on(volume) {
+            let config = self.partition_config(&partition.topic).log;
+            let (log, report) = PartitionLog::open(volume, partition.clone(), config, clean)?;
+            if report.checked {
+                self.changes.trace(TraceEvent::LogRecovered {
+                    partition: partition.clone(),
+                    broker: self.broker(),
+                    log_end_offset: log.log_end_offset(),
+                    bytes_dropped: report.bytes_dropped,
+                });
+            }
+            self.logs.insert(partition, log);
+        }
+        // A follower may lag up to one and a half times the limit before it is noticed.
+        self.next_isr_check = Some(now + self.isr_check_interval());
+        self.next_recovery_checkpoint =
+            Some(now + self.config.log_flush_offset_checkpoint_interval);
+        Ok(())
+    }
+
+    fn isr_check_interval(&self) -> Span {
+        Span::from_micros((self.config.replica_lag_time_max.as_micros() / 2).max(1))
+    }
+
+    /// How many logs the volume holds.
+    pub fn log_count(&self) -> usize {
+        self.logs.len() + self.partitions.len()
+    }
+
+    /// The replica of `partition`.
+    pub fn partition(&self, partition: &TopicPartition) -> Option<&Partition> {
+        self.partitions.get(partition)
+    }
+
+    /// All replicas.
+    pub fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.partitions.values()
+    }
+
+    /// Whether the settings of `topic` are known.
+    pub fn knows_config_of(&self, topic: &str) -> bool {
+        self.topic_configs.contains_key(topic)
+    }
+
+    /// Takes in the settings of `topic`.
+    pub fn set_topic_config(&mut self, topic: &str, config: Properties) {
+        self.topic_configs.insert(topic.to_owned(), config);
+        let settings = self.partition_config(topic);
+        for (id, partition) in &mut self.partitions {
+            if id.topic == topic {
+                partition.set_config(settings.clone());
+            }
+        }
+    }
+
+    /// What replicas of `topic` are told; a value that cannot be read counts as not set, as it was
+    /// validated when it was written.
+    fn partition_config(&self, topic: &str) -> PartitionConfig {
+        let own = self.topic_configs.get(topic).cloned().unwrap_or_default();
+        let config = self.config.topic_config(&own);
+        let config = config.or_else(|_| self.config.topic_config(&Properties::default()));
+        let config: TopicConfig = config.unwrap_or_default();
+        PartitionConfig {
+            broker: self.config.broker_id,
+            lag_time_max: self.config.replica_lag_time_max,
+            min_insync_replicas: usize::try_from(config.min_insync_replicas).unwrap_or(1),
+            log: LogConfig {
+                segment_bytes: u64::try_from(config.segment_bytes).unwrap_or(0),
+                max_message_bytes: usize::try_from(config.max_message_bytes).unwrap_or(0),
+            },
+        }
+    }
+
+    /// Does what is due by itself, then completes what moved. Returns the late answers.
+    pub fn poll(&mut self, volume: &mut Volume, now: Time) -> Vec<Completion> {
+        if self.next_isr_check.is_some_and(|at| at <= now) {
+            self.next_isr_check = Some(now + self.isr_check_interval());
+            for partition in self.partitions.values_mut() {
+                partition.maybe_shrink_isr(now, &mut self.changes);
+            }
+        }
+        if self.next_checkpoint.is_some_and(|at| at <= now) {
+            self.next_checkpoint =
+                Some(now + self.config.replica_high_watermark_checkpoint_interval);
+            self.checkpoint_high_watermarks(volume);
+        }
+        if self.next_recovery_checkpoint.is_some_and(|at| at <= now) {
+            let interval = self.config.log_flush_offset_checkpoint_interval;
+            self.next_recovery_checkpoint = Some(now + interval);
+            self.checkpoint_recovery_points(volume, false);
+        }
+        for partition in std::mem::take(&mut self.changes.moved) {
+            self.complete_delayed_produce(&partition);
+            self.complete_delayed_fetch(&partition, volume);
+        }
+        self.expire_delayed(volume, now);
+        let withdrawn = std::mem::take(&mut self.changes.withdrawn);
+        self.alter_isr.withdraw(&withdrawn);
+        for proposal in std::mem::take(&mut self.changes.proposals) {
+            self.alter_isr.submit(proposal);
+        }
+        std::mem::take(&mut self.completions)
+    }
+
+    /// Events, files to sync and a disk failure since the last call; to be called after
+    /// [`ReplicaManager::poll`], which acts on the rest.
+    pub fn take_changes(&mut self) -> Changes {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// The way of ISR changes to the controller.
+    pub fn alter_isr_mut(&mut self) -> &mut AlterIsrManager {
+        &mut self.alter_isr
+    }
+
+    /// The controller answered an AlterIsr request.
+    pub fn on_alter_isr_response(&mut self, response: &AlterIsrResponse, now: Time) {
+        for (proposal, answer) in self.alter_isr.on_response(response, now) {
+            let IsrProposal { partition, .. } = &proposal;
+            if let Some(partition) = self.partitions.get_mut(partition) {
+                partition.on_alter_isr(&answer, &proposal, now, &mut self.changes);
+            }
+        }
+    }
+
+    /// Writes the high watermarks of all replicas.
+    ///
+    /// In Kafka: `ReplicaManager.checkpointHighWatermarks`.
+    pub fn checkpoint_high_watermarks(&mut self, volume: &mut Volume) {
+        let mut offsets = self.checkpointed.clone();
+        offsets.retain(|partition, _| self.logs.contains_key(partition));
+        let known = self.partitions.iter();
+        offsets.extend(known.map(|(id, partition)| (id.clone(), partition.high_watermark())));
+        self.write_checkpoint(volume, REPLICATION_OFFSET, &offsets);
+    }
+
+    /// Writes the offsets below which every log is on the disk. Nothing is flushed but at a clean
+    /// stop, so before that only a log's start is sure.
+    ///
+    /// In Kafka: `LogManager.checkpointLogRecoveryOffsets`.
+    pub fn checkpoint_recovery_points(&mut self, volume: &mut Volume, flushed: bool) {
+        let logs = self.logs.iter();
+        let logs = logs.chain(self.partitions.iter().map(|(id, replica)| (id, replica.log())));
+        let point = |log: &PartitionLog| {
+            if flushed { log.log_end_offset() } else { log.log_start_offset() }
+        };
+        let offsets = logs.map(|(id, log)| (id.clone(), point(log))).collect();
+        self.write_checkpoint(volume, RECOVERY_POINT_OFFSET, &offsets);
+    }
+
+    fn write_checkpoint(
+        &mut self,
+        volume: &mut Volume,
+        name: &str,
+        offsets: &BTreeMap<TopicPartition, i64>,
+    ) {
+        match checkpoint::write_offset_checkpoint(volume, name, offsets) {
+            Ok(()) => drop(self.changes.to_sync.insert(name.to_owned())),
+            Err(error) => self.changes.disk_failure = Some(error),
+        }
+    }
+
+    /// Stops following and writes every checkpoint. Returns the files to make durable.
+    pub fn shut_down(&mut self, volume: &mut Volume) -> Vec<String> {
+        self.fetchers.clear();
+        self.checkpoint_high_watermarks(volume);
+        self.checkpoint_recovery_points(volume, true);
+        let logs = self.logs.values().chain(self.partitions.values().map(Partition::log));
+        let active = logs.filter_map(|log| log.active_file().map(str::to_owned));
+        let active: Vec<String> = active.collect();
+        active.into_iter().chain(std::mem::take(&mut self.changes.to_sync)).collect()
+    }
+
+    /// When [`ReplicaManager::poll`] has something to do, and why.
+    pub fn next_wakeup(&self) -> Option<Wakeup> {
+        let at =
+            |at: Option<Time>, reason: &str| at.map(|at| Wakeup { at, reason: reason.to_owned() });
+        [
+            at(self.next_isr_check, "in-sync replica check"),
+            at(self.next_checkpoint, "high watermark checkpoint"),
+            at(self.next_recovery_checkpoint, "recovery point checkpoint"),
+            at(self.delayed_produce.next_deadline(), "produce time-out"),
+            at(self.delayed_fetch.next_deadline(), "fetch wait"),
+            at(self.alter_isr.next_deadline(), "AlterIsr retry"),
+            self.fetchers.next_wakeup(),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|wakeup| wakeup.at)
+    }
+
+    /// Pictures of all replicas. `isr` is the ISR of a partition as the metadata cache has it.
+    pub fn view<'a>(
+        &self,
+        volume: &Volume,
+        isr: impl Fn(&TopicPartition) -> &'a [i32],
+    ) -> Vec<ReplicaView> {
+        self.partitions.values().map(|replica| replica.view(volume, isr(replica.id()))).collect()
+    }
+
+    /// Pictures of what waits.
+    pub fn waiting(&self) -> Vec<WaitingView> {
+        let produces = self.delayed_produce.iter().map(|(produce, until)| WaitingView {
+            api: "Produce".to_owned(),
+            what: produce.describe(),
+            until,
+        });
+        let fetches = self.delayed_fetch.iter().map(|(fetch, until)| WaitingView {
+            api: "Fetch".to_owned(),
+            what: fetch.describe(),
+            until,
+        });
+        produces.chain(fetches).collect()
+    }
+
+    fn disk_failed(&mut self, error: LogError) {
+        let LogError::Disk(error) = error;
+        self.changes.disk_failure = Some(error);
+    }
+
+    /// This broker.
+    fn broker(&self) -> BrokerId {
+        BrokerId(self.config.broker_id)
+    }
+}
+
+/// The partitions that have a directory on the volume: `topic-partition/…`.
+fn logs_on(volume: &Volume) -> Vec<TopicPartition> {
+    let mut found: Vec<TopicPartition> = Vec::new();
+    for name in volume.list("") {
+        let Some((dir, _)) = name.split_once('/') else { continue };
+        let Some((topic, partition)) = dir.rsplit_once('-') else { continue };
+        let Ok(partition) = partition.parse::<i32>() else { continue };
+        let found_before =
+            found.last().is_some_and(|last| last.partition == partition && last.topic == topic);
+        if !found_before && partition >= 0 && !topic.is_empty() {
+            found.push(TopicPartition::new(topic, partition));
+        }
+    }
+    found
+}
+
+/// A disk failure as [`Changes`] keeps it.
+pub(super) fn disk_error_text(error: DiskError) -> String {
+    format!("Shutdown broker because all log dirs have failed: {error}")
+}

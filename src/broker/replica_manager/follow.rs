@@ -1,0 +1,262 @@
+//! Following: the fetches that this broker's followers make, and what their leaders answer.
+//!
+//! In Kafka: `AbstractFetcherThread.processFetchRequest`, `handleOutOfRangeError`,
+//! `ReplicaFetcherThread`.
+
+use super::ReplicaManager;
+use crate::base::trace::LogLevel;
+use crate::base::{BrokerId, Time, TopicPartition};
+use crate::broker::action::Node;
+use crate::broker::fetcher::FetchPosition;
+use crate::broker::partition::Partition;
+use crate::disk::Volume;
+use crate::log::LogError;
+use crate::wire::ErrorCode;
+use crate::wire::kafka::{
+    AnyRequest, FetchResponse, FetchablePartitionResponse, ListOffsetsPartition,
+    ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
+};
+
+const FETCHER: &str = "kafka.server.ReplicaFetcherThread";
+const LATEST_TIMESTAMP: i64 = -1;
+const EARLIEST_TIMESTAMP: i64 = -2;
+
+/// What a request of a fetcher asks for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum FollowTag {
+    /// Records.
+    Fetch,
+    /// Where the leader's log begins or ends, after it refused our offset.
+    ListOffsets {
+        /// For this partition.
+        partition: TopicPartition,
+        /// −1 for the end, −2 for the start.
+        timestamp: i64,
+        /// Epoch of the leader at that time.
+        leader_epoch: i32,
+    },
+}
+
+/// A request for another broker.
+pub type FollowRequest = (Node, AnyRequest, FollowTag);
+
+impl ReplicaManager {
+    /// The fetches that should leave now.
+    pub fn due_fetches(&mut self, now: Time) -> Vec<FollowRequest> {
+        let partitions = &self.partitions;
+        let start = |id: &TopicPartition| {
+            partitions.get(id).map_or(-1, |partition| partition.log().log_start_offset())
+        };
+        let due = self.fetchers.due_requests(now, start);
+        due.into_iter().map(|(node, fetch)| (node, fetch.into(), FollowTag::Fetch)).collect()
+    }
+
+    /// The leaders that are followed.
+    pub fn followed_leaders(&self) -> std::collections::BTreeSet<BrokerId> {
+        self.fetchers.leaders()
+    }
+
+    /// A fetch to `leader` failed: everything it asked for waits for the back-off.
+    pub fn on_fetch_failed(&mut self, leader: BrokerId, why: &str, now: Time) {
+        let text = format!(
+            "[ReplicaFetcher replicaId={}, leaderId={leader}, fetcherId=0] Error in response for fetch request: {why}",
+            self.broker()
+        );
+        self.changes.log(LogLevel::Warn, FETCHER, text);
+        for partition in self.fetchers.take_in_flight(leader).keys() {
+            self.fetchers.delay(leader, partition, now);
+        }
+    }
+
+    /// `leader` answered a fetch. Returns what must be asked of it besides.
+    pub fn on_fetch_response(
+        &mut self,
+        leader: &Node,
+        response: &FetchResponse,
+        volume: &mut Volume,
+        now: Time,
+    ) -> Vec<FollowRequest> {
+        let asked = self.fetchers.take_in_flight(leader.id);
+        let mut requests = Vec::new();
+        for topic in &response.responses {
+            for data in &topic.partition_responses {
+                let id = TopicPartition::new(&topic.topic, data.partition);
+                // What changed since the fetch left is answered by a later one.
+                let current = self.fetchers.position(leader.id, &id);
+                let Some(position) = asked.get(&id).copied().filter(|p| current == Some(*p)) else {
+                    continue;
+                };
+                match self.on_partition_data(leader, &id, position, data, volume, now) {
+                    Ok(more) => requests.extend(more),
+                    Err(error) => self.disk_failed(error),
+                }
+            }
+        }
+        for id in asked.keys().filter(|_| response.error_code != ErrorCode::NONE) {
+            self.fetchers.delay(leader.id, id, now);
+        }
+        requests
+    }
+
+    fn on_partition_data(
+        &mut self,
+        leader: &Node,
+        id: &TopicPartition,
+        position: FetchPosition,
+        data: &FetchablePartitionResponse,
+        volume: &mut Volume,
+        now: Time,
+    ) -> Result<Option<FollowRequest>, LogError> {
+        match data.error_code {
+            ErrorCode::NONE => {
+                self.take_records(leader.id, id, position, data, volume, now)?;
+            }
+            ErrorCode::OFFSET_OUT_OF_RANGE => {
+                let epoch = position.current_leader_epoch;
+                self.fetchers.delay(leader.id, id, now);
+                return Ok(Some(list_offsets(self.broker(), leader, id, LATEST_TIMESTAMP, epoch)));
+            }
+            ErrorCode::FENCED_LEADER_EPOCH => {
+                // A newer leader exists; the controller's next LeaderAndIsr will name it.
+                self.fetcher_log(leader.id, &format!("Partition {id} has an older epoch ({}) than the current leader. Will await the new LeaderAndIsr state before resuming fetching.", position.current_leader_epoch));
+                self.fetchers.remove(id);
+            }
+            error => {
+                self.fetcher_log(
+                    leader.id,
+                    &format!(
+                        "Error for partition {id} at offset {}: {error}",
+                        position.fetch_offset
+                    ),
+                );
+                self.fetchers.delay(leader.id, id, now);
+            }
+        }
+        Ok(None)
+    }
+
+    fn take_records(
+        &mut self,
+        leader: BrokerId,
+        id: &TopicPartition,
+        position: FetchPosition,
+        data: &FetchablePartitionResponse,
+        volume: &mut Volume,
+        now: Time,
+    ) -> Result<(), LogError> {
+        let Some(partition) = self.partitions.get_mut(id).filter(|known| known.is_follower())
+        else {
+            self.fetchers.remove(id);
+            return Ok(());
+        };
+        let changes = &mut self.changes;
+        let diverging = &data.diverging_epoch;
+        if diverging.end_offset >= 0 || diverging.epoch >= 0 {
+            let (epoch, end) = (diverging.epoch, diverging.end_offset);
+            let (offset, last) = partition.truncate_to_divergence(epoch, end, volume, changes)?;
+            self.fetchers.advance(leader, id, offset, last);
+            return Ok(());
+        }
+        let at_end = partition.log().log_end_offset() == position.fetch_offset;
+        let records = data.record_set.clone().unwrap_or_default();
+        let appended = at_end.then(|| {
+            partition.append_records_to_follower(&records, data.high_watermark, volume, changes)
+        });
+        if let Some(Ok(())) = appended {
+            let (end, last) = (partition.log().log_end_offset(), last_epoch(partition));
+            self.fetchers.advance(leader, id, end, last);
+        } else {
+            // Damaged or misplaced records: ask again from where this log really ends.
+            let (end, last) = (partition.log().log_end_offset(), last_epoch(partition));
+            self.fetcher_log(
+                leader,
+                &format!(
+                    "Found invalid messages during fetch for partition {id} offset {}",
+                    position.fetch_offset
+                ),
+            );
+            self.fetchers.advance(leader, id, end, last);
+            self.fetchers.delay(leader, id, now);
+        }
+        Ok(())
+    }
+
+    /// The leader said where its log ends or begins, after it had refused our offset: cut to its
+    /// end, or when we are below its start begin anew there.
+    pub fn on_list_offsets(
+        &mut self,
+        leader: &Node,
+        tag: &FollowTag,
+        response: &ListOffsetsResponse,
+        volume: &mut Volume,
+        now: Time,
+    ) -> Option<FollowRequest> {
+        let FollowTag::ListOffsets { partition: id, timestamp, leader_epoch } = tag else {
+            return None;
+        };
+        let current = self.fetchers.position(leader.id, id)?;
+        if current.current_leader_epoch != *leader_epoch {
+            return None;
+        }
+        let partition = self.partitions.get_mut(id).filter(|known| known.is_follower())?;
+        let found = response.topics.iter().flat_map(|topic| &topic.partitions).next();
+        let Some(offset) = found.filter(|f| f.error_code == ErrorCode::NONE).map(|f| f.offset)
+        else {
+            self.fetchers.delay(leader.id, id, now);
+            return None;
+        };
+        let end = partition.log().log_end_offset();
+        let changes = &mut self.changes;
+        let done = if *timestamp == LATEST_TIMESTAMP && offset < end {
+            let text = format!(
+                "Reset fetch offset for partition {id} from {end} to current leader's latest offset {offset}"
+            );
+            changes.log(LogLevel::Warn, FETCHER, text);
+            partition.truncate_to(offset, volume, changes)
+        } else if *timestamp == LATEST_TIMESTAMP {
+            let broker = self.broker();
+            return Some(list_offsets(broker, leader, id, EARLIEST_TIMESTAMP, *leader_epoch));
+        } else if offset > end {
+            partition.truncate_fully_and_start_at(offset, volume, changes)
+        } else {
+            Ok(())
+        };
+        let (end, last) = (partition.log().log_end_offset(), last_epoch(partition));
+        self.fetchers.advance(leader.id, id, end, last);
+        if let Err(error) = done {
+            self.disk_failed(error);
+        }
+        None
+    }
+
+    fn fetcher_log(&mut self, leader: BrokerId, text: &str) {
+        let me = self.broker();
+        self.changes.info(
+            FETCHER,
+            format!("[ReplicaFetcher replicaId={me}, leaderId={leader}, fetcherId=0] {text}"),
+        );
+    }
+}
+
+fn last_epoch(partition: &Partition) -> Option<i32> {
+    partition.log().leader_epochs().latest()
+}
+
+fn list_offsets(
+    me: BrokerId,
+    leader: &Node,
+    id: &TopicPartition,
+    timestamp: i64,
+    leader_epoch: i32,
+) -> FollowRequest {
+    let wanted = ListOffsetsPartition {
+        partition_index: id.partition,
+        current_leader_epoch: leader_epoch,
+        timestamp,
+        ..Default::default()
+    };
+    let topic = ListOffsetsTopic { name: id.topic.clone(), partitions: vec![wanted] };
+    let request = ListOffsetsRequest { replica_id: me.0, isolation_level: 0, topics: vec![topic] };
+    let tag = FollowTag::ListOffsets { partition: id.clone(), timestamp, leader_epoch };
+    (leader.clone(), request.into(), tag)
+}
