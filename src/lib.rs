@@ -5,6 +5,7 @@
 pub mod base;
 pub mod broker;
 pub mod cluster;
+pub mod client;
 pub mod disk;
 pub mod host;
 pub mod log;

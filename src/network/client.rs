@@ -124,6 +124,16 @@ impl<T> NetworkClient<T> {
         })
     }
 
+    /// As [`NetworkClient::is_ready`]; and when there is no connection to `node`, one is dialled now
+    /// or after the back-off, so that it will be ready some time.
+    pub fn ready(&mut self, node: i32, ctx: &mut Ctx<'_>) -> bool {
+        if let Some(known) = self.nodes.get_mut(&node) {
+            known.wanted = true;
+            self.dial_if_due(node, ctx);
+        }
+        self.is_ready(node)
+    }
+
     /// Requests to `node` that are not answered yet, those that wait to be sent included.
     pub fn in_flight(&self, node: i32) -> usize {
         self.nodes.get(&node).map_or(0, |known| {
@@ -140,12 +150,11 @@ impl<T> NetworkClient<T> {
         self.drop_connection(node, RequestFailure::Disconnected, ctx);
     }
 
-    /// The node to ask when anyone will do: a connected one with the fewest requests, else one that
-    /// is being connected, else the one that may be dialled the earliest.
+    /// The one of `nodes` to ask when any will do: a connected one with the fewest requests, else
+    /// one that is being connected, else the one that may be dialled the earliest.
     ///
     /// In Kafka: NetworkClient.leastLoadedNode.
-    pub fn least_loaded_node(&self, ctx: &mut Ctx<'_>) -> Option<i32> {
-        let nodes: Vec<i32> = self.nodes.keys().copied().collect();
+    pub fn least_loaded_node(&self, nodes: &[i32], ctx: &mut Ctx<'_>) -> Option<i32> {
         let first = ctx.rng.below(nodes.len() as u64) as usize;
         let now = ctx.now();
         let rank = |known: &Node<T>| match &known.state {
@@ -206,12 +215,13 @@ impl<T> NetworkClient<T> {
     fn dial_if_due(&mut self, node: i32, ctx: &mut Ctx<'_>) {
         let Some(known) = self.nodes.get_mut(&node) else { return };
         let State::Disconnected { not_before } = known.state else { return };
-        if known.waiting.is_empty() || not_before > ctx.now() {
+        if !known.is_needed() || not_before > ctx.now() {
             return;
         }
         let conn = ctx.dial(known.endpoint.clone());
         let deadline = ctx.now() + self.config.connection_setup_timeout;
         known.state = State::Dialing { conn, deadline };
+        known.wanted = false;
         self.by_conn.insert(conn, node);
     }
 

@@ -52,6 +52,8 @@ pub(super) struct Node<T> {
     pub state: State,
     /// Failures in a row, for the back-off.
     pub failures: u32,
+    /// Somebody wants a connection though no request waits for it.
+    pub wanted: bool,
     pub waiting: VecDeque<Waiting<T>>,
     pub in_flight: VecDeque<InFlight<T>>,
 }
@@ -63,6 +65,7 @@ impl<T> Node<T> {
             endpoint,
             state: State::Disconnected { not_before: Time::ZERO },
             failures: 0,
+            wanted: false,
             waiting: VecDeque::new(),
             in_flight: VecDeque::new(),
         }
@@ -78,10 +81,15 @@ impl<T> Node<T> {
         }
     }
 
+    /// Whether a connection would be of use.
+    pub fn is_needed(&self) -> bool {
+        self.wanted || !self.waiting.is_empty()
+    }
+
     /// When something of this node is due, and why.
     pub fn next_deadline(&self) -> Option<(Time, &'static str)> {
         let state = match &self.state {
-            State::Disconnected { not_before } if !self.waiting.is_empty() => {
+            State::Disconnected { not_before } if self.is_needed() => {
                 Some((*not_before, "reconnect back-off"))
             }
             State::Dialing { deadline, .. } => Some((*deadline, "connection setup timeout")),

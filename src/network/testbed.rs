@@ -4,8 +4,8 @@
 use crate::base::{ConnId, Endpoint, Incarnation, MachineId, ProcessId, Span, Time, TraceEvent};
 use crate::disk::Volume;
 use crate::node::{
-    Batch, CloseReason, Command, Effect, Input, LinkInput, Process, ProcessSpec, Program,
-    Properties, Runner, TimedInput,
+    Batch, CloseReason, Command, Effect, Input, LinkInput, Process, ProcessSpec, ProcessView,
+    Program, Properties, Runner, TimedInput,
 };
 use crate::wire::kafka::{AnyRequest, AnyResponse, RequestHeader, decode_request};
 use bytes::Bytes;
@@ -132,6 +132,11 @@ impl<S: Servers> Bench<S> {
     /// From now on nothing reaches a server, and nobody is told.
     pub(crate) fn silence(&mut self, server: &Endpoint) {
         self.silent.insert(server.clone());
+    }
+
+    /// What a process shows.
+    pub(crate) fn view(&self, process: ProcessId) -> ProcessView {
+        self.runners[&process].0.process().view()
     }
 
     /// Lets time pass.

@@ -1,0 +1,499 @@
+//! A cluster for the tests of this module only: it answers with real frames what a broker would, as
+//! simply as possible, and can be told to refuse.
+
+use crate::base::{ConnId, Endpoint, Span, Time, TopicPartition};
+use crate::network::testbed::{Reply, Servers};
+use crate::wire::batch::{Batches, RecordBatchMut};
+use crate::wire::kafka::*;
+use crate::wire::{ErrorCode, Uuid};
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+
+/// A request that waits for others: connection, header.
+type Parked = (ConnId, RequestHeader);
+
+#[derive(Default)]
+pub(crate) struct FakeGroup {
+    pub generation: i32,
+    pub stable: bool,
+    pub members: BTreeMap<String, Bytes>,
+    pub leader: String,
+    joining: BTreeMap<String, Parked>,
+    syncing: BTreeMap<String, Parked>,
+    assignments: BTreeMap<String, Bytes>,
+    next_member: u32,
+}
+
+/// Brokers 1 to n at `broker-ID:9092`, all of one mind.
+pub(crate) struct FakeCluster {
+    pub brokers: Vec<i32>,
+    pub down: Vec<i32>,
+    pub leaders: BTreeMap<TopicPartition, i32>,
+    pub logs: BTreeMap<TopicPartition, Vec<u8>>,
+    pub ends: BTreeMap<TopicPartition, i64>,
+    pub groups: BTreeMap<String, FakeGroup>,
+    pub offsets: BTreeMap<(String, TopicPartition), i64>,
+    pub commits: Vec<(Time, i16, TopicPartition, i64)>,
+    pub requests: Vec<(Time, i32, ApiKey)>,
+    /// Errors for the next produce requests, whatever they are for.
+    pub produce_errors: VecDeque<ErrorCode>,
+    pub produce_delay: Span,
+    /// Topics that the broker refuses.
+    pub invalid_topics: Vec<String>,
+    pub controller: i32,
+    pub coordinator: i32,
+    pub created: Vec<CreatableTopic>,
+    pub create_error: Option<(ErrorCode, String)>,
+    pub not_controller_times: u32,
+}
+
+impl FakeCluster {
+    pub(crate) fn new(brokers: i32) -> Self {
+        Self {
+            brokers: (1..=brokers).collect(),
+            down: Vec::new(),
+            leaders: BTreeMap::new(),
+            logs: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            offsets: BTreeMap::new(),
+            commits: Vec::new(),
+            requests: Vec::new(),
+            produce_errors: VecDeque::new(),
+            produce_delay: Span::ZERO,
+            invalid_topics: Vec::new(),
+            controller: 1,
+            coordinator: 1,
+            created: Vec::new(),
+            create_error: None,
+            not_controller_times: 0,
+        }
+    }
+
+    /// Gives `topic` partitions led by the brokers in turn.
+    pub(crate) fn with_topic(mut self, topic: &str, partitions: i32) -> Self {
+        for number in 0..partitions {
+            let leader = self.brokers[number as usize % self.brokers.len()];
+            self.leaders.insert(TopicPartition::new(topic, number), leader);
+        }
+        self
+    }
+
+    /// Key and value of every record of a partition, by offset.
+    pub(crate) fn records(&self, partition: &TopicPartition) -> Vec<(i64, String)> {
+        let mut records = Vec::new();
+        for batch in Batches::verified(self.logs.get(partition).map_or(&[], Vec::as_slice)) {
+            for record in batch.records().expect("plain") {
+                let record = record.expect("sound");
+                let value = record.value.unwrap_or_default();
+                records.push((record.offset, String::from_utf8_lossy(value).into_owned()));
+            }
+        }
+        records
+    }
+
+    /// How many requests of an API arrived.
+    pub(crate) fn count(&self, api: ApiKey) -> usize {
+        self.requests.iter().filter(|(_, _, seen)| *seen == api).count()
+    }
+
+    fn metadata(&self, request: &MetadataRequest) -> MetadataResponse {
+        let all: Vec<String> = self.leaders.keys().map(|tp| tp.topic.clone()).collect();
+        let wanted = request
+            .topics
+            .as_ref()
+            .map_or(all, |topics| topics.iter().filter_map(|topic| topic.name.clone()).collect());
+        let live = self.brokers.iter().filter(|broker| !self.down.contains(broker));
+        MetadataResponse {
+            brokers: live
+                .map(|id| MetadataResponseBroker {
+                    node_id: *id,
+                    host: format!("broker-{id}"),
+                    port: 9092,
+                    rack: None,
+                })
+                .collect(),
+            controller_id: self.controller,
+            topics: wanted.into_iter().map(|name| self.topic(name)).collect(),
+            ..Default::default()
+        }
+    }
+
+    fn topic(&self, name: String) -> MetadataResponseTopic {
+        let partitions: Vec<_> = self
+            .leaders
+            .iter()
+            .filter(|(tp, _)| tp.topic == name)
+            .map(|(tp, leader)| MetadataResponsePartition {
+                partition_index: tp.partition,
+                leader_id: *leader,
+                error_code: if *leader < 0 {
+                    ErrorCode::LEADER_NOT_AVAILABLE
+                } else {
+                    ErrorCode::NONE
+                },
+                ..Default::default()
+            })
+            .collect();
+        let error_code = match () {
+            () if self.invalid_topics.contains(&name) => ErrorCode::INVALID_TOPIC_EXCEPTION,
+            () if partitions.is_empty() => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            () => ErrorCode::NONE,
+        };
+        let topic_id = Uuid([1; 16]);
+        MetadataResponseTopic { error_code, name, topic_id, partitions, ..Default::default() }
+    }
+
+    fn produce(&mut self, broker: i32, request: ProduceRequest) -> ProduceResponse {
+        let forced = self.produce_errors.pop_front();
+        let mut response = ProduceResponse::default();
+        for topic in request.topic_data {
+            let mut partition_responses = Vec::new();
+            for data in topic.partition_data {
+                let tp = TopicPartition::new(topic.name.clone(), data.index);
+                let mut answer =
+                    PartitionProduceResponse { index: data.index, ..Default::default() };
+                if let Some(error) = forced {
+                    answer.error_code = error;
+                } else if self.leaders.get(&tp) != Some(&broker) {
+                    answer.error_code = ErrorCode::NOT_LEADER_OR_FOLLOWER;
+                } else {
+                    answer.base_offset = self.append(&tp, &data.records.unwrap_or_default());
+                }
+                partition_responses.push(answer);
+            }
+            let name = topic.name;
+            response.responses.push(TopicProduceResponse { name, partition_responses });
+        }
+        response
+    }
+
+    fn append(&mut self, tp: &TopicPartition, records: &[u8]) -> i64 {
+        let mut bytes = records.to_vec();
+        let end = self.ends.entry(tp.clone()).or_default();
+        let base = *end;
+        let mut batch = RecordBatchMut::first(&mut bytes).expect("a batch");
+        batch.view().verify().expect("clean");
+        batch.set_base_offset(base);
+        *end = batch.view().next_offset();
+        self.logs.entry(tp.clone()).or_default().extend_from_slice(&bytes);
+        base
+    }
+
+    fn fetch(&self, broker: i32, request: &FetchRequest) -> FetchResponse {
+        let mut response = FetchResponse::default();
+        for topic in &request.topics {
+            let mut partition_responses = Vec::new();
+            for asked in &topic.partitions {
+                let tp = TopicPartition::new(topic.topic.clone(), asked.partition);
+                let end = self.ends.get(&tp).copied().unwrap_or_default();
+                let mut answer = FetchablePartitionResponse {
+                    partition: asked.partition,
+                    high_watermark: end,
+                    ..Default::default()
+                };
+                if self.leaders.get(&tp) != Some(&broker) {
+                    answer.error_code = ErrorCode::NOT_LEADER_OR_FOLLOWER;
+                } else if asked.fetch_offset > end {
+                    answer.error_code = ErrorCode::OFFSET_OUT_OF_RANGE;
+                } else {
+                    answer.record_set = Some(self.read(&tp, asked.fetch_offset));
+                }
+                partition_responses.push(answer);
+            }
+            let topic = topic.topic.clone();
+            response.responses.push(FetchableTopicResponse { topic, partition_responses });
+        }
+        response
+    }
+
+    fn read(&self, tp: &TopicPartition, from: i64) -> Bytes {
+        let log = self.logs.get(tp).map_or(&[][..], Vec::as_slice);
+        let mut start = 0;
+        for batch in Batches::new(log) {
+            if batch.last_offset() >= from {
+                break;
+            }
+            start += batch.size();
+        }
+        Bytes::copy_from_slice(&log[start..])
+    }
+
+    fn list_offsets(&self, request: &ListOffsetsRequest) -> ListOffsetsResponse {
+        let topics = request.topics.iter().map(|topic| ListOffsetsTopicResponse {
+            name: topic.name.clone(),
+            partitions: topic
+                .partitions
+                .iter()
+                .map(|asked| {
+                    let tp = TopicPartition::new(topic.name.clone(), asked.partition_index);
+                    let end = self.ends.get(&tp).copied().unwrap_or_default();
+                    ListOffsetsPartitionResponse {
+                        partition_index: asked.partition_index,
+                        offset: if asked.timestamp == -2 { 0 } else { end },
+                        ..Default::default()
+                    }
+                })
+                .collect(),
+        });
+        ListOffsetsResponse { topics: topics.collect(), ..Default::default() }
+    }
+
+    fn offset_commit(
+        &mut self,
+        now: Time,
+        header: &RequestHeader,
+        request: OffsetCommitRequest,
+    ) -> OffsetCommitResponse {
+        let group = self.groups.entry(request.group_id.clone()).or_default();
+        let error_code = match () {
+            () if header.api_version == 0 => ErrorCode::NONE,
+            () if request.generation_id != group.generation => ErrorCode::ILLEGAL_GENERATION,
+            () => ErrorCode::NONE,
+        };
+        let mut response = OffsetCommitResponse::default();
+        for topic in request.topics {
+            let mut partitions = Vec::new();
+            for part in topic.partitions {
+                let tp = TopicPartition::new(topic.name.clone(), part.partition_index);
+                if error_code.is_ok() {
+                    let offset = part.committed_offset;
+                    self.commits.push((now, header.api_version, tp.clone(), offset));
+                    self.offsets.insert((request.group_id.clone(), tp), offset);
+                }
+                let partition_index = part.partition_index;
+                partitions.push(OffsetCommitResponsePartition { partition_index, error_code });
+            }
+            response.topics.push(OffsetCommitResponseTopic { name: topic.name, partitions });
+        }
+        response
+    }
+
+    fn offset_fetch(&self, request: &OffsetFetchRequest) -> OffsetFetchResponse {
+        let topics = request.topics.iter().flatten().map(|topic| OffsetFetchResponseTopic {
+            name: topic.name.clone(),
+            partitions: topic
+                .partition_indexes
+                .iter()
+                .map(|index| {
+                    let tp = TopicPartition::new(topic.name.clone(), *index);
+                    let known = self.offsets.get(&(request.group_id.clone(), tp));
+                    OffsetFetchResponsePartition {
+                        partition_index: *index,
+                        committed_offset: known.copied().unwrap_or(-1),
+                        ..Default::default()
+                    }
+                })
+                .collect(),
+        });
+        OffsetFetchResponse { topics: topics.collect(), ..Default::default() }
+    }
+
+    fn join(
+        &mut self,
+        conn: ConnId,
+        header: &RequestHeader,
+        request: JoinGroupRequest,
+    ) -> Vec<Reply> {
+        let group = self.groups.entry(request.group_id.clone()).or_default();
+        let refuse = |error_code, member_id: String| {
+            let response = JoinGroupResponse { error_code, member_id, ..Default::default() };
+            vec![Reply::to(header, conn, response, Span::ZERO)]
+        };
+        if request.member_id.is_empty() {
+            group.next_member += 1;
+            let client = header.client_id.clone().unwrap_or_default();
+            let member = format!("{client}-{}", group.next_member);
+            return refuse(ErrorCode::MEMBER_ID_REQUIRED, member);
+        }
+        let metadata = request.protocols.first().map(|protocol| protocol.metadata.clone());
+        group.members.insert(request.member_id.clone(), metadata.unwrap_or_default());
+        group.stable = false;
+        group.joining.insert(request.member_id, (conn, header.clone()));
+        self.complete_join(&request.group_id)
+    }
+
+    fn complete_join(&mut self, group_id: &str) -> Vec<Reply> {
+        let Some(group) = self.groups.get_mut(group_id) else { return Vec::new() };
+        if group.members.is_empty()
+            || group.members.keys().any(|id| !group.joining.contains_key(id))
+        {
+            return Vec::new();
+        }
+        group.generation += 1;
+        if !group.members.contains_key(&group.leader) {
+            group.leader = group.members.keys().next().cloned().unwrap_or_default();
+        }
+        let members = group.members.iter().map(|(member_id, metadata)| JoinGroupResponseMember {
+            member_id: member_id.clone(),
+            metadata: metadata.clone(),
+            ..Default::default()
+        });
+        let members: Vec<_> = members.collect();
+        let replies = std::mem::take(&mut group.joining).into_iter().map(|(member, parked)| {
+            let is_leader = member == group.leader;
+            let response = JoinGroupResponse {
+                generation_id: group.generation,
+                protocol_type: Some("consumer".to_owned()),
+                protocol_name: Some("range".to_owned()),
+                leader: group.leader.clone(),
+                member_id: member,
+                members: if is_leader { members.clone() } else { Vec::new() },
+                ..Default::default()
+            };
+            Reply::to(&parked.1, parked.0, response, Span::ZERO)
+        });
+        replies.collect()
+    }
+
+    fn sync(
+        &mut self,
+        conn: ConnId,
+        header: &RequestHeader,
+        request: SyncGroupRequest,
+    ) -> Vec<Reply> {
+        let group = self.groups.entry(request.group_id).or_default();
+        if request.generation_id != group.generation || !group.joining.is_empty() {
+            let error_code = ErrorCode::REBALANCE_IN_PROGRESS;
+            let response = SyncGroupResponse { error_code, ..Default::default() };
+            return vec![Reply::to(header, conn, response, Span::ZERO)];
+        }
+        group.syncing.insert(request.member_id.clone(), (conn, header.clone()));
+        if request.member_id == group.leader {
+            let assignments = request.assignments.into_iter();
+            group.assignments = assignments.map(|one| (one.member_id, one.assignment)).collect();
+            group.stable = true;
+        }
+        if !group.stable {
+            return Vec::new();
+        }
+        let replies = std::mem::take(&mut group.syncing).into_iter().map(|(member, parked)| {
+            let assignment = group.assignments.get(&member).cloned().unwrap_or_default();
+            let response = SyncGroupResponse { assignment, ..Default::default() };
+            Reply::to(&parked.1, parked.0, response, Span::ZERO)
+        });
+        replies.collect()
+    }
+
+    fn heartbeat(&mut self, request: &HeartbeatRequest) -> HeartbeatResponse {
+        let group = self.groups.entry(request.group_id.clone()).or_default();
+        let error_code = match () {
+            () if !group.members.contains_key(&request.member_id) => ErrorCode::UNKNOWN_MEMBER_ID,
+            () if !group.joining.is_empty() => ErrorCode::REBALANCE_IN_PROGRESS,
+            () if request.generation_id != group.generation => ErrorCode::ILLEGAL_GENERATION,
+            () => ErrorCode::NONE,
+        };
+        HeartbeatResponse { error_code, ..Default::default() }
+    }
+
+    /// Removes a member, as the coordinator does when its session expires.
+    pub(crate) fn leave(&mut self, group_id: &str, member: &str) -> Vec<Reply> {
+        let Some(group) = self.groups.get_mut(group_id) else { return Vec::new() };
+        group.members.remove(member);
+        group.generation += 1;
+        group.stable = false;
+        self.complete_join(group_id)
+    }
+
+    fn create(&mut self, broker: i32, request: CreateTopicsRequest) -> CreateTopicsResponse {
+        let refused = if broker == self.controller && self.not_controller_times == 0 {
+            self.create_error.clone()
+        } else {
+            self.not_controller_times = self.not_controller_times.saturating_sub(1);
+            Some((ErrorCode::NOT_CONTROLLER, String::new()))
+        };
+        let topics = request.topics.iter().map(|topic| CreatableTopicResult {
+            name: topic.name.clone(),
+            error_code: refused.as_ref().map_or(ErrorCode::NONE, |refused| refused.0),
+            error_message: refused.as_ref().map(|refused| refused.1.clone()),
+            ..Default::default()
+        });
+        let response = CreateTopicsResponse { topics: topics.collect(), ..Default::default() };
+        if refused.is_none() {
+            self.created.extend(request.topics);
+        }
+        response
+    }
+}
+
+fn api_versions() -> ApiVersionsResponse {
+    let range = |api: &ApiKey| ApiVersion {
+        api_key: *api as i16,
+        min_version: *api.versions().start(),
+        max_version: *api.versions().end(),
+    };
+    let api_keys = ApiKey::ALL.iter().map(range).collect();
+    ApiVersionsResponse { api_keys, ..Default::default() }
+}
+
+impl Servers for FakeCluster {
+    fn listens(&self, at: &Endpoint) -> bool {
+        let listening = |id: &&i32| at.host == format!("broker-{id}");
+        self.brokers.iter().find(listening).is_some_and(|id| !self.down.contains(id))
+    }
+
+    fn on_request(
+        &mut self,
+        now: Time,
+        at: &Endpoint,
+        conn: ConnId,
+        header: RequestHeader,
+        request: AnyRequest,
+    ) -> Vec<Reply> {
+        let broker: i32 = at.host.trim_start_matches("broker-").parse().expect("broker-ID");
+        if self.down.contains(&broker) {
+            return Vec::new();
+        }
+        self.requests.push((now, broker, request.api()));
+        let mut after = Span::ZERO;
+        let response: AnyResponse = match request {
+            AnyRequest::ApiVersions(_) => api_versions().into(),
+            AnyRequest::Metadata(request) => self.metadata(&request).into(),
+            AnyRequest::Produce(request) => {
+                let acks = request.acks;
+                after = self.produce_delay;
+                let response = self.produce(broker, request);
+                if acks == 0 {
+                    return Vec::new();
+                }
+                response.into()
+            }
+            AnyRequest::Fetch(request) => {
+                let response = self.fetch(broker, &request);
+                let empty = |answer: &FetchablePartitionResponse| {
+                    answer.error_code.is_ok()
+                        && answer.record_set.as_ref().is_none_or(Bytes::is_empty)
+                };
+                if response.responses.iter().flat_map(|t| &t.partition_responses).all(empty) {
+                    after = Span::from_millis(request.max_wait_ms.max(0) as u64);
+                }
+                response.into()
+            }
+            AnyRequest::ListOffsets(request) => self.list_offsets(&request).into(),
+            AnyRequest::FindCoordinator(_) => FindCoordinatorResponse {
+                node_id: self.coordinator,
+                host: format!("broker-{}", self.coordinator),
+                port: 9092,
+                ..Default::default()
+            }
+            .into(),
+            AnyRequest::JoinGroup(request) => return self.join(conn, &header, request),
+            AnyRequest::SyncGroup(request) => return self.sync(conn, &header, request),
+            AnyRequest::Heartbeat(request) => self.heartbeat(&request).into(),
+            AnyRequest::LeaveGroup(request) => {
+                let mut replies = Vec::new();
+                for member in request.members {
+                    replies.extend(self.leave(&request.group_id, &member.member_id));
+                }
+                let left = LeaveGroupResponse::default();
+                replies.push(Reply::to(&header, conn, left, Span::ZERO));
+                return replies;
+            }
+            AnyRequest::OffsetCommit(request) => self.offset_commit(now, &header, request).into(),
+            AnyRequest::OffsetFetch(request) => self.offset_fetch(&request).into(),
+            AnyRequest::CreateTopics(request) => self.create(broker, request).into(),
+            _ => return Vec::new(),
+        };
+        vec![Reply::to(&header, conn, response, after)]
+    }
+}

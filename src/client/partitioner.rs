@@ -1,0 +1,171 @@
+//! Which partition a record goes to. A record with a key goes where the key's hash says. One without
+//! sticks to a partition until its batch is full (KIP-480, from 2.4), or goes to the next partition
+//! each time (0.9 to 2.3).
+//!
+//! In Kafka: org.apache.kafka.clients.producer.internals.{DefaultPartitioner, StickyPartitionCache}.
+
+use super::metadata::PartitionInfo;
+use crate::base::Rng;
+use crate::node::{ConfigError, Properties};
+use crate::wire::murmur2::partition_for_key;
+use std::collections::BTreeMap;
+
+/// `partitioner.class`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Partitioner {
+    /// `default`: the partition each topic sticks to.
+    Sticky(BTreeMap<String, i32>),
+    /// `round-robin`: a counter for each topic, which begins anywhere.
+    RoundRobin(BTreeMap<String, u32>),
+}
+
+impl Partitioner {
+    /// The partitioner that the properties ask for.
+    pub fn from_properties(properties: &Properties) -> Result<Self, ConfigError> {
+        let key = "partitioner.class";
+        match properties.get(key).unwrap_or("default") {
+            "default" | "org.apache.kafka.clients.producer.internals.DefaultPartitioner" => {
+                Ok(Self::Sticky(BTreeMap::new()))
+            }
+            "round-robin" => Ok(Self::RoundRobin(BTreeMap::new())),
+            other => Err(ConfigError {
+                key: key.to_owned(),
+                value: other.to_owned(),
+                reason: "Class could not be found; there are default and round-robin".to_owned(),
+            }),
+        }
+    }
+
+    /// The partition for a record; `partitions` holds at least one.
+    pub fn partition(
+        &mut self,
+        topic: &str,
+        key: Option<&[u8]>,
+        partitions: &[PartitionInfo],
+        rng: &mut Rng,
+    ) -> i32 {
+        if let Some(key) = key {
+            return partition_for_key(key, partitions.len() as i32);
+        }
+        match self {
+            Self::Sticky(current) => match current.get(topic) {
+                Some(partition) if *partition < partitions.len() as i32 => *partition,
+                _ => {
+                    let partition = random_other(None, partitions, rng);
+                    current.insert(topic.to_owned(), partition);
+                    partition
+                }
+            },
+            Self::RoundRobin(counters) => {
+                let start = || rng.next_u64() as u32;
+                let counter = counters.entry(topic.to_owned()).or_insert_with(start);
+                let available = available(partitions);
+                let turn = (*counter & 0x7fff_ffff) as usize;
+                *counter = counter.wrapping_add(1);
+                match available.get(turn % available.len().max(1)) {
+                    Some(partition) => *partition,
+                    None => (turn % partitions.len().max(1)) as i32,
+                }
+            }
+        }
+    }
+
+    /// A record for `partition` needs a new batch: a topic that sticks to it moves on.
+    pub fn on_new_batch(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        partitions: &[PartitionInfo],
+        rng: &mut Rng,
+    ) {
+        if let Self::Sticky(current) = self
+            && current.get(topic).is_none_or(|sticky| *sticky == partition)
+        {
+            let next = random_other(current.get(topic).copied(), partitions, rng);
+            current.insert(topic.to_owned(), next);
+        }
+    }
+}
+
+fn available(partitions: &[PartitionInfo]) -> Vec<i32> {
+    let numbered = (0..).zip(partitions);
+    numbered.filter(|(_, info)| info.leader.is_some()).map(|(number, _)| number).collect()
+}
+
+/// A random partition that has a leader, and another one than `old` when there are two.
+fn random_other(old: Option<i32>, partitions: &[PartitionInfo], rng: &mut Rng) -> i32 {
+    let mut candidates = available(partitions);
+    if candidates.len() > 1 {
+        candidates.retain(|candidate| Some(*candidate) != old);
+    }
+    let any = rng.below(partitions.len() as u64) as i32;
+    rng.pick(&candidates).copied().unwrap_or(any)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partitions(leaders: &[Option<i32>]) -> Vec<PartitionInfo> {
+        leaders.iter().map(|leader| PartitionInfo { leader: *leader, leader_epoch: 0 }).collect()
+    }
+
+    fn sticky() -> Partitioner {
+        Partitioner::Sticky(BTreeMap::new())
+    }
+
+    fn round_robin() -> Partitioner {
+        Partitioner::RoundRobin(BTreeMap::new())
+    }
+
+    #[test]
+    fn keys_go_by_their_hash_whether_a_leader_is_there_or_not() {
+        let mut rng = Rng::new(1);
+        let three = partitions(&[None, Some(1), None]);
+        for (key, expected) in [("k1", 2), ("k2", 0), ("k3", 1), ("user-42", 1), ("héllo", 0)] {
+            for mut partitioner in [sticky(), round_robin()] {
+                let chosen = partitioner.partition("t", Some(key.as_bytes()), &three, &mut rng);
+                assert_eq!(chosen, expected, "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn sticky_stays_until_a_new_batch_and_alternates_over_two() {
+        let (mut rng, mut partitioner) = (Rng::new(3), sticky());
+        let two = partitions(&[Some(1), Some(2)]);
+        let mut last = partitioner.partition("t", None, &two, &mut rng);
+        for _ in 0..10 {
+            assert_eq!(partitioner.partition("t", None, &two, &mut rng), last);
+            partitioner.on_new_batch("t", last, &two, &mut rng);
+            let next = partitioner.partition("t", None, &two, &mut rng);
+            assert_eq!(next, 1 - last);
+            partitioner.on_new_batch("t", last, &two, &mut rng);
+            assert_eq!(partitioner.partition("t", None, &two, &mut rng), next, "not its batch");
+            last = next;
+        }
+    }
+
+    #[test]
+    fn sticky_avoids_partitions_without_a_leader() {
+        let (mut rng, mut partitioner) = (Rng::new(3), sticky());
+        let one = partitions(&[None, None, Some(1)]);
+        for _ in 0..5 {
+            assert_eq!(partitioner.partition("t", None, &one, &mut rng), 2);
+            partitioner.on_new_batch("t", 2, &one, &mut rng);
+        }
+        let none = partitions(&[None]);
+        assert_eq!(sticky().partition("t", None, &none, &mut rng), 0);
+    }
+
+    #[test]
+    fn round_robin_takes_each_in_turn() {
+        let (mut rng, mut partitioner) = (Rng::new(3), round_robin());
+        let three = partitions(&[Some(1), Some(2), Some(3)]);
+        let first = partitioner.partition("t", None, &three, &mut rng);
+        for turn in 1..9 {
+            let chosen = partitioner.partition("t", None, &three, &mut rng);
+            assert_eq!(chosen, (first + turn) % 3);
+        }
+    }
+}

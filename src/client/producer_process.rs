@@ -1,0 +1,269 @@
+//! A producer as a process: it sends what it is told to, or a numbered record every so often, and
+//! reports what became of each command.
+//!
+//! In Kafka: what a program around KafkaProducer does, as kafka.tools.ConsoleProducer.
+
+use super::producer::{Completion, Producer, ProducerRecord};
+use super::producer_config::ProducerConfig;
+use crate::base::timers::Wakeup;
+use crate::base::{Span, Time, TopicPartition};
+use crate::node::view::{OutcomeView, ProducerView, preview};
+use crate::node::{
+    Command, ConfigError, Ctx, Input, OutgoingRecord, Process, ProcessSpec, ProcessView,
+};
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+/// How many outcomes the view holds.
+const OUTCOMES_SHOWN_MAX: usize = 32;
+/// The owner of records that belong to no command.
+const NOBODY: u64 = 0;
+
+/// A `Produce` command under way.
+#[derive(Debug, Default)]
+struct Progress {
+    command: u64,
+    records: usize,
+    done: usize,
+    failed: usize,
+    first_error: Option<String>,
+    /// Lowest and highest offset in each partition.
+    offsets: BTreeMap<TopicPartition, (i64, i64)>,
+}
+
+/// A `ProduceEvery` command.
+#[derive(Debug)]
+struct Generator {
+    topic: Rc<str>,
+    interval: Span,
+    keys: Vec<String>,
+    produced: u64,
+    next: Time,
+}
+
+/// The process.
+#[derive(Debug)]
+pub struct ProducerProcess {
+    producer: Producer,
+    commands: BTreeMap<u64, Progress>,
+    next_owner: u64,
+    generator: Option<Generator>,
+    /// The generator of the properties, begun at the start.
+    configured: Option<(String, u64, Vec<String>)>,
+    sent: u64,
+    acknowledged: u64,
+    failed: u64,
+    outcomes: VecDeque<OutcomeView>,
+    closing: bool,
+    now: Time,
+}
+
+impl ProducerProcess {
+    /// A producer with the settings of `spec`: those of `producer.properties`, and with `topic`
+    /// and `interval.ms` (and `keys`) one that begins to produce by itself.
+    pub fn new(spec: &ProcessSpec) -> Result<Self, ConfigError> {
+        let properties = &spec.properties;
+        let config = ProducerConfig::from_properties(properties, &spec.name)?;
+        let interval_us = properties.millis("interval.ms", 0)?.as_micros();
+        let topic = properties.get("topic").filter(|_| interval_us > 0);
+        Ok(Self {
+            producer: Producer::new(config),
+            commands: BTreeMap::new(),
+            next_owner: NOBODY + 1,
+            generator: None,
+            configured: topic.map(|topic| (topic.to_owned(), interval_us, properties.list("keys"))),
+            sent: 0,
+            acknowledged: 0,
+            failed: 0,
+            outcomes: VecDeque::new(),
+            closing: false,
+            now: Time::ZERO,
+        })
+    }
+
+    fn on_command(&mut self, id: u64, command: Command, ctx: &mut Ctx<'_>) {
+        if self.closing {
+            ctx.answer(id, Err("Producer closed while send in progress".to_owned()));
+            return;
+        }
+        match command {
+            Command::Produce { topic, records } => self.produce(id, topic, records, ctx),
+            Command::ProduceEvery { topic, interval_us: 0, .. } => {
+                self.generator = None;
+                ctx.answer(id, Ok(format!("No longer producing to {topic}.")));
+            }
+            Command::ProduceEvery { topic, interval_us, keys } => {
+                let every = Span::from_micros(interval_us);
+                let sentence = format!("Producing to {topic} every {every}.");
+                self.generate(topic, interval_us, keys, ctx);
+                ctx.answer(id, Ok(sentence));
+            }
+            Command::CreateTopic { .. } | Command::Seek { .. } => {
+                ctx.answer(id, Err("A producer only takes records.".to_owned()));
+            }
+        }
+    }
+
+    fn produce(&mut self, id: u64, topic: String, records: Vec<OutgoingRecord>, ctx: &mut Ctx<'_>) {
+        if records.is_empty() {
+            ctx.answer(id, Ok("0 records".to_owned()));
+            return;
+        }
+        let owner = self.next_owner;
+        self.next_owner += 1;
+        let progress = Progress { command: id, records: records.len(), ..Progress::default() };
+        self.commands.insert(owner, progress);
+        let topic: Rc<str> = topic.into();
+        for OutgoingRecord { key, value, partition } in records {
+            let record = ProducerRecord { topic: Rc::clone(&topic), partition, key, value };
+            self.sent += 1;
+            self.producer.send(record, owner, ctx);
+        }
+    }
+
+    fn generate(&mut self, topic: String, interval_us: u64, keys: Vec<String>, ctx: &Ctx<'_>) {
+        let interval = Span::from_micros(interval_us);
+        let topic = topic.into();
+        self.generator = Some(Generator { topic, interval, keys, produced: 0, next: ctx.now() });
+    }
+
+    /// Sends the generator's record when its time has come. While the producer blocks, its caller
+    /// could not produce either.
+    fn run_generator(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(generator) = &mut self.generator else { return };
+        if generator.next > ctx.now() {
+            return;
+        }
+        generator.next = ctx.now() + generator.interval;
+        if self.producer.is_blocked() {
+            return;
+        }
+        let number = generator.produced + 1;
+        let turn = (generator.produced % generator.keys.len().max(1) as u64) as usize;
+        let record = ProducerRecord {
+            topic: Rc::clone(&generator.topic),
+            partition: None,
+            key: generator.keys.get(turn).map(|key| Bytes::from(key.clone())),
+            value: Some(Bytes::from(format!("message-{number}"))),
+        };
+        generator.produced = number;
+        self.sent += 1;
+        self.producer.send(record, NOBODY, ctx);
+    }
+
+    fn on_completion(&mut self, completion: Completion, ctx: &mut Ctx<'_>) {
+        let Completion { record, result } = completion;
+        match &result {
+            Ok(_) => self.acknowledged += 1,
+            Err(_) => self.failed += 1,
+        }
+        if let Some(progress) = self.commands.get_mut(&record.owner) {
+            progress.done += 1;
+            match &result {
+                Ok((partition, offset)) => {
+                    let range = progress.offsets.entry(partition.clone());
+                    let range = range.or_insert((*offset, *offset));
+                    *range = (range.0.min(*offset), range.1.max(*offset));
+                }
+                Err(error) => {
+                    progress.failed += 1;
+                    progress.first_error.get_or_insert_with(|| error.to_string());
+                }
+            }
+            if progress.done == progress.records {
+                ctx.answer(progress.command, progress.outcome());
+                self.commands.remove(&record.owner);
+            }
+        }
+        if self.outcomes.len() == OUTCOMES_SHOWN_MAX {
+            self.outcomes.pop_front();
+        }
+        self.outcomes.push_back(OutcomeView {
+            record: record.number,
+            key: record.key.as_deref().map(preview),
+            value: record.value.as_deref().map(preview),
+            result: match result {
+                Ok((partition, offset)) => Ok(format!("{partition}@{offset}")),
+                Err(error) => Err(error.name().to_owned()),
+            },
+        });
+    }
+}
+
+impl Progress {
+    /// Count and places, or the first error.
+    fn outcome(&self) -> Result<String, String> {
+        if let Some(error) = &self.first_error {
+            let Self { failed, records, .. } = self;
+            return Err(match records {
+                1 => error.clone(),
+                _ => format!("{error} ({failed} of {records} records failed)"),
+            });
+        }
+        let plural = if self.records == 1 { "" } else { "s" };
+        let mut text = format!("{} record{plural}:", self.records);
+        for (index, (partition, (first, last))) in self.offsets.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            let _ = write!(text, "{comma} {partition}@{first}");
+            if last > first {
+                let _ = write!(text, "..{last}");
+            }
+        }
+        Ok(text)
+    }
+}
+
+impl Process for ProducerProcess {
+    fn step(&mut self, input: Input, ctx: &mut Ctx<'_>) {
+        self.now = ctx.now();
+        match input {
+            Input::Start { .. } => {
+                if let Some((topic, interval_us, keys)) = self.configured.take() {
+                    self.generate(topic, interval_us, keys, ctx);
+                }
+            }
+            Input::Wake => self.producer.on_wake(ctx),
+            Input::Link(link) => self.producer.on_link(link, ctx),
+            Input::Command { id, command } => self.on_command(id, command, ctx),
+            Input::Stop => {
+                self.closing = true;
+                self.generator = None;
+                self.producer.close(ctx);
+            }
+        }
+        self.run_generator(ctx);
+        for completion in self.producer.run(ctx) {
+            self.on_completion(completion, ctx);
+        }
+        if self.closing && self.producer.unfinished() == 0 {
+            ctx.exit(false, "Closed the Kafka producer");
+        }
+    }
+
+    fn next_wakeup(&self) -> Option<Wakeup> {
+        let generator = self.generator.as_ref();
+        let tick =
+            generator.map(|generator| Wakeup { at: generator.next, reason: "next record".into() });
+        let producer = self.producer.next_wakeup(self.now);
+        producer.into_iter().chain(tick).min_by_key(|wakeup| wakeup.at)
+    }
+
+    fn view(&self) -> ProcessView {
+        ProcessView::Producer(ProducerView {
+            client_id: self.producer.config().client_id.clone(),
+            sent: self.sent,
+            acknowledged: self.acknowledged,
+            failed: self.failed,
+            retries: self.producer.retries(),
+            pending: self.producer.unfinished(),
+            outcomes: self.outcomes.iter().cloned().collect(),
+            interval_us: self
+                .generator
+                .as_ref()
+                .map_or(0, |generator| generator.interval.as_micros()),
+            acks: self.producer.config().acks,
+        })
+    }
+}
