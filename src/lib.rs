@@ -13,3 +13,5 @@ pub mod network;
 pub mod node;
 pub mod wire;
 pub mod world;
+pub mod zk_client;
+pub mod zookeeper;

@@ -1,0 +1,113 @@
+//! The configuration of a server (`zookeeper.properties`).
+//!
+//! In ZooKeeper: `server.quorum.QuorumPeerConfig`.
+
+use crate::base::{Span, limits};
+use crate::node::{ConfigError, Properties};
+
+/// What a server is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Config {
+    /// `clientPort`.
+    pub client_port: u16,
+    /// `tickTime`: the unit of session timeouts and expiry.
+    pub tick_time: Span,
+    /// `minSessionTimeout` (ms), two ticks unless set.
+    pub min_session_timeout_ms: u32,
+    /// `maxSessionTimeout` (ms), twenty ticks unless set.
+    pub max_session_timeout_ms: u32,
+    /// `dataDir` on the volume and `version-2`, with a slash at its end.
+    pub directory: String,
+    /// `snapCount`: log records between two snapshots, about.
+    pub snap_count: u64,
+    /// `jute.maxbuffer` (bytes).
+    pub jute_maxbuffer: usize,
+}
+
+impl Config {
+    /// Reads and checks the properties.
+    pub(super) fn new(properties: &Properties) -> Result<Self, ConfigError> {
+        let tick_ms: u32 = properties.parse("tickTime", 3_000)?;
+        let min = properties.parse("minSessionTimeout", -1)?;
+        let max = properties.parse("maxSessionTimeout", -1)?;
+        let or_ticks = |timeout: i32, ticks: u32| match u32::try_from(timeout) {
+            Ok(timeout) => timeout,
+            Err(_) => tick_ms.saturating_mul(ticks),
+        };
+        let config = Self {
+            client_port: properties.parse("clientPort", 2181)?,
+            tick_time: Span::from_millis(u64::from(tick_ms)),
+            min_session_timeout_ms: or_ticks(min, 2),
+            max_session_timeout_ms: or_ticks(max, 20),
+            directory: directory(properties.get("dataDir").unwrap_or_default()),
+            snap_count: properties.parse("snapCount", 100_000)?,
+            jute_maxbuffer: properties.parse("jute.maxbuffer", limits::JUTE_BYTES_MAX)?,
+        };
+        let refuse = |key: &str, reason: &str| {
+            let value = properties.get(key).unwrap_or_default().to_owned();
+            Err(ConfigError { key: key.to_owned(), value, reason: reason.to_owned() })
+        };
+        if tick_ms == 0 {
+            return refuse("tickTime", "tickTime is not set");
+        }
+        if config.client_port == 0 {
+            return refuse("clientPort", "clientPort is not set");
+        }
+        if config.min_session_timeout_ms > config.max_session_timeout_ms {
+            return refuse(
+                "minSessionTimeout",
+                "minSessionTimeout must not be larger than maxSessionTimeout",
+            );
+        }
+        if config.snap_count < 2 {
+            return refuse("snapCount", "SnapCount should be 2 or more");
+        }
+        Ok(config)
+    }
+
+    /// The timeout (ms) that a client gets which asks for `wanted_ms`.
+    pub(super) fn negotiate(&self, wanted_ms: i32) -> u32 {
+        let wanted = u32::try_from(wanted_ms).unwrap_or(0);
+        wanted.clamp(self.min_session_timeout_ms, self.max_session_timeout_ms)
+    }
+}
+
+fn directory(data_dir: &str) -> String {
+    match data_dir.trim().trim_matches('/') {
+        "" => "version-2/".to_owned(),
+        data_dir => format!("{data_dir}/version-2/"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_between_two_and_twenty_ticks() {
+        let config = Config::new(&Properties::of([("tickTime", "3000")])).unwrap();
+        assert_eq!(config.negotiate(1), 6_000);
+        assert_eq!(config.negotiate(-1), 6_000);
+        assert_eq!(config.negotiate(18_000), 18_000);
+        assert_eq!(config.negotiate(i32::MAX), 60_000);
+        let config = Config::new(&Properties::of([("maxSessionTimeout", "7000")])).unwrap();
+        assert_eq!(config.negotiate(18_000), 7_000);
+    }
+
+    #[test]
+    fn bad_values_are_named() {
+        let key = |pairs: &[(&str, &str)]| {
+            Config::new(&Properties::of(pairs.iter().copied())).unwrap_err().key
+        };
+        assert_eq!(key(&[("tickTime", "0")]), "tickTime");
+        assert_eq!(key(&[("clientPort", "x")]), "clientPort");
+        assert_eq!(key(&[("minSessionTimeout", "99999")]), "minSessionTimeout");
+        assert_eq!(key(&[("snapCount", "1")]), "snapCount");
+    }
+
+    #[test]
+    fn files_lie_in_the_data_directory() {
+        assert_eq!(directory(""), "version-2/");
+        assert_eq!(directory("/tmp/zookeeper/"), "tmp/zookeeper/version-2/");
+    }
+}

@@ -1,0 +1,24 @@
+//! Layer 3: a ZooKeeper 3.5 server: data tree, sessions, watches, transaction log and snapshots,
+//! and the pipeline that a request takes through them. Standalone so far; the ensemble (election,
+//! synchronisation, broadcast) will take its place between the sync and the commit of the pipeline.
+//!
+//! In ZooKeeper: `org.apache.zookeeper.server`.
+
+mod acl_cache;
+mod config;
+mod database;
+mod path;
+mod picture;
+mod pipeline;
+mod prep;
+mod read;
+mod server;
+mod session;
+mod snapshot;
+mod tree;
+mod txn;
+mod txn_log;
+mod watch;
+mod written;
+
+pub use server::ZooKeeperServer;

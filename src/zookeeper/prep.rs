@@ -1,0 +1,278 @@
+//! The first stage of the pipeline: a request becomes a transaction, or an error.
+//!
+//! Requests are prepared faster than they are committed, so this stage looks at the tree as it will
+//! be: at the change records of what is still on its way, and behind them at the tree.
+//!
+//! In ZooKeeper: `server.PrepRequestProcessor`, `ZooKeeperServer.ChangeRecord`.
+
+use super::path::{is_special, parent_of, validate_path};
+use super::tree::DataTree;
+use super::txn::Txn;
+use crate::wire::zookeeper::{
+    Acl, CheckVersionRequest, CreateRequest, DeleteRequest, KeeperCode, MultiOperation, Request,
+    SetAclRequest, SetDataRequest,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A znode as it will be once what is on its way has been applied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct ChangeRecord {
+    /// The last transaction on its way that changes it, 0 for none.
+    zxid: i64,
+    exists: bool,
+    version: i32,
+    cversion: i32,
+    aversion: i32,
+    ephemeral_owner: i64,
+    child_count: usize,
+}
+
+/// The change records of the transactions on their way.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct OutstandingChanges {
+    by_path: BTreeMap<String, ChangeRecord>,
+}
+
+impl OutstandingChanges {
+    /// Forgets what the transactions up to `zxid` changed: the tree has it now.
+    pub(super) fn committed(&mut self, zxid: i64) {
+        self.by_path.retain(|_, record| record.zxid > zxid);
+    }
+}
+
+/// The preparation of one request.
+pub(super) struct Prep<'a> {
+    /// The tree as it is.
+    pub tree: &'a DataTree,
+    /// What is on its way.
+    pub outstanding: &'a mut OutstandingChanges,
+    /// Who asks.
+    pub session: i64,
+    /// The place that the transaction will have.
+    pub zxid: i64,
+}
+
+impl Prep<'_> {
+    /// The transaction that a request of a client becomes, an error too; none for a request that
+    /// changes nothing.
+    pub(super) fn prepare(&mut self, request: &Request) -> Option<Txn> {
+        let outcome = match request {
+            Request::Create(request) => self.create(false, request),
+            Request::Create2(request) => self.create(true, request),
+            Request::Delete(request) => self.delete(request),
+            Request::SetData(request) => self.set_data(request),
+            Request::SetAcl(request) => self.set_acl(request),
+            Request::Check(request) => self.check(request),
+            Request::Multi(parts) => Ok(self.multi(parts)),
+            Request::CloseSession => Ok(self.close_session()),
+            // As a server whose extended types are off answers.
+            Request::CreateContainer(_) | Request::CreateTtl(_) => Err(KeeperCode::UNIMPLEMENTED),
+            Request::Exists(_)
+            | Request::GetData(_)
+            | Request::GetAcl(_)
+            | Request::GetChildren(_)
+            | Request::GetChildren2(_)
+            | Request::Sync(_)
+            | Request::Ping
+            | Request::CheckWatches(_)
+            | Request::RemoveWatches(_)
+            | Request::Auth(_)
+            | Request::SetWatches(_) => return None,
+        };
+        Some(outcome.unwrap_or_else(Txn::Error))
+    }
+
+    /// The first part that fails makes errors of those behind it and takes back those before it.
+    fn multi(&mut self, parts: &[MultiOperation]) -> Txn {
+        let before = self.outstanding.clone();
+        let mut txns = Vec::with_capacity(parts.len());
+        let mut failed = false;
+        for part in parts {
+            let txn = if failed { Err(KeeperCode::RUNTIME_INCONSISTENCY) } else { self.part(part) };
+            if txn.is_err() && !failed {
+                failed = true;
+                self.outstanding.clone_from(&before);
+            }
+            txns.push(txn.unwrap_or_else(Txn::Error));
+        }
+        Txn::Multi(txns)
+    }
+
+    fn part(&mut self, part: &MultiOperation) -> Result<Txn, KeeperCode> {
+        match part {
+            MultiOperation::Create(request) => self.create(false, request),
+            MultiOperation::Create2(request) => self.create(true, request),
+            MultiOperation::Delete(request) => self.delete(request),
+            MultiOperation::SetData(request) => self.set_data(request),
+            MultiOperation::Check(request) => self.check(request),
+            MultiOperation::CreateContainer(_) | MultiOperation::CreateTtl(_) => {
+                Err(KeeperCode::UNIMPLEMENTED)
+            }
+        }
+    }
+
+    fn set_data(&mut self, request: &SetDataRequest) -> Result<Txn, KeeperCode> {
+        let SetDataRequest { path, data, version } = request.clone();
+        let mut record = self.valid_record(&path)?;
+        record.version = next_version(record.version, version)?;
+        self.put(&path, record);
+        Ok(Txn::SetData { path, data, version: record.version })
+    }
+
+    fn set_acl(&mut self, request: &SetAclRequest) -> Result<Txn, KeeperCode> {
+        let SetAclRequest { path, acl, version } = request;
+        validate_path(path).map_err(|_| KeeperCode::BAD_ARGUMENTS)?;
+        let acl = checked_acl(acl)?;
+        let mut record = self.record(path)?;
+        record.aversion = next_version(record.aversion, *version)?;
+        self.put(path, record);
+        Ok(Txn::SetAcl { path: path.clone(), acl, version: record.aversion })
+    }
+
+    fn check(&mut self, request: &CheckVersionRequest) -> Result<Txn, KeeperCode> {
+        let CheckVersionRequest { path, version } = request.clone();
+        let version = next_version(self.valid_record(&path)?.version, version)?;
+        Ok(Txn::Check { path, version })
+    }
+
+    fn create(&mut self, with_stat: bool, request: &CreateRequest) -> Result<Txn, KeeperCode> {
+        let CreateRequest { path, data, acl, flags } = request;
+        let CreateMode { ephemeral, sequential } = CreateMode::of(*flags)?;
+        let parent_path = parent_of(path).ok_or(KeeperCode::BAD_ARGUMENTS)?;
+        let acl = checked_acl(acl)?;
+        let mut parent = self.record(parent_path)?;
+        let path = if sequential { format!("{path}{:010}", parent.cversion) } else { path.clone() };
+        validate_path(&path).map_err(|_| KeeperCode::BAD_ARGUMENTS)?;
+        if self.record(&path).is_ok() {
+            return Err(KeeperCode::NODE_EXISTS);
+        }
+        if parent.ephemeral_owner != 0 {
+            return Err(KeeperCode::NO_CHILDREN_FOR_EPHEMERALS);
+        }
+        parent.cversion = parent.cversion.wrapping_add(1);
+        parent.child_count += 1;
+        self.put(parent_path, parent);
+        let record = ChangeRecord {
+            zxid: self.zxid,
+            exists: true,
+            version: 0,
+            cversion: 0,
+            aversion: 0,
+            ephemeral_owner: if ephemeral { self.session } else { 0 },
+            child_count: 0,
+        };
+        self.put(&path, record);
+        let parent_cversion = parent.cversion;
+        let data = data.clone();
+        Ok(Txn::Create { with_stat, path, data, acl, ephemeral, parent_cversion })
+    }
+
+    fn delete(&mut self, request: &DeleteRequest) -> Result<Txn, KeeperCode> {
+        let DeleteRequest { path, version } = request;
+        let parent_path = parent_of(path).filter(|_| !is_special(path));
+        let parent_path = parent_path.ok_or(KeeperCode::BAD_ARGUMENTS)?;
+        let mut parent = self.record(parent_path)?;
+        let record = self.record(path)?;
+        next_version(record.version, *version)?;
+        if record.child_count > 0 {
+            return Err(KeeperCode::NOT_EMPTY);
+        }
+        parent.child_count = parent.child_count.saturating_sub(1);
+        self.put(parent_path, parent);
+        self.put(path, ChangeRecord { exists: false, ..record });
+        Ok(Txn::Delete { path: path.clone() })
+    }
+
+    /// Marks everything that goes with the session, so that nothing prepared behind its close
+    /// still builds on it.
+    fn close_session(&mut self) -> Txn {
+        let session = self.session;
+        let coming = self.outstanding.by_path.iter();
+        let coming = coming.filter(|(_, record)| record.ephemeral_owner == session);
+        let owned = self.tree.ephemerals_of(session).chain(coming.map(|(path, _)| path));
+        for path in owned.cloned().collect::<BTreeSet<_>>() {
+            let Ok(record) = self.record(&path) else { continue };
+            self.put(&path, ChangeRecord { exists: false, ..record });
+            if let Some((above, mut parent)) =
+                parent_of(&path).and_then(|above| Some((above, self.record(above).ok()?)))
+            {
+                parent.child_count = parent.child_count.saturating_sub(1);
+                self.put(above, parent);
+            }
+        }
+        Txn::CloseSession
+    }
+
+    fn valid_record(&self, path: &str) -> Result<ChangeRecord, KeeperCode> {
+        validate_path(path).map_err(|_| KeeperCode::BAD_ARGUMENTS)?;
+        self.record(path)
+    }
+
+    fn record(&self, path: &str) -> Result<ChangeRecord, KeeperCode> {
+        let record = match self.outstanding.by_path.get(path) {
+            Some(record) => Some(*record).filter(|record| record.exists),
+            None => self.tree.get(path).map(|znode| ChangeRecord {
+                zxid: 0,
+                exists: true,
+                version: znode.stat.version,
+                cversion: znode.stat.cversion,
+                aversion: znode.stat.aversion,
+                ephemeral_owner: znode.stat.ephemeral_owner,
+                child_count: znode.children.len(),
+            }),
+        };
+        record.ok_or(KeeperCode::NO_NODE)
+    }
+
+    fn put(&mut self, path: &str, record: ChangeRecord) {
+        let record = ChangeRecord { zxid: self.zxid, ..record };
+        self.outstanding.by_path.insert(path.to_owned(), record);
+    }
+}
+
+/// How a znode is created.
+struct CreateMode {
+    ephemeral: bool,
+    sequential: bool,
+}
+
+impl CreateMode {
+    /// The mode with this number; container and TTL znodes are not served, as by a server whose
+    /// extended types are off.
+    fn of(flags: i32) -> Result<Self, KeeperCode> {
+        match flags {
+            0..=3 => Ok(Self { ephemeral: flags & 1 != 0, sequential: flags & 2 != 0 }),
+            4..=6 => Err(KeeperCode::UNIMPLEMENTED),
+            _ => Err(KeeperCode::BAD_ARGUMENTS),
+        }
+    }
+}
+
+/// The version after a change of what has `current`, when that is the one expected (−1: any).
+fn next_version(current: i32, expected: i32) -> Result<i32, KeeperCode> {
+    if expected != -1 && expected != current {
+        return Err(KeeperCode::BAD_VERSION);
+    }
+    Ok(current.wrapping_add(1))
+}
+
+/// The ACL without repetitions, when every entry says something that this server knows.
+fn checked_acl(acl: &[Acl]) -> Result<Vec<Acl>, KeeperCode> {
+    let mut checked: Vec<Acl> = Vec::with_capacity(acl.len());
+    for entry in acl {
+        let id = &entry.id.id;
+        let is_known = match entry.id.scheme.as_str() {
+            "world" => id == "anyone",
+            "digest" => id.split(':').count() == 2,
+            "ip" => id.split('/').next().is_some_and(|address| !address.is_empty()),
+            _ => false,
+        };
+        if !is_known {
+            return Err(KeeperCode::INVALID_ACL);
+        }
+        if !checked.contains(entry) {
+            checked.push(entry.clone());
+        }
+    }
+    if checked.is_empty() { Err(KeeperCode::INVALID_ACL) } else { Ok(checked) }
+}
