@@ -10,19 +10,24 @@
 pub mod schema;
 
 pub mod batch;
+pub mod conversation;
 pub mod error_code;
 pub mod field_tree;
+pub mod frame;
 #[macro_use]
 pub mod jute;
 pub mod kafka;
 pub mod murmur2;
 pub mod reader;
+pub mod summary;
 pub mod uuid;
 pub mod writer;
 pub mod zookeeper;
 
+pub use conversation::{Conversation, Direction, Protocol};
 pub use error_code::ErrorCode;
 pub use field_tree::FieldNode;
 pub use reader::{DecodeError, Reader};
+pub use summary::{FrameKind, FrameShape, FrameSummary};
 pub use uuid::Uuid;
 pub use writer::Writer;

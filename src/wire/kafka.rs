@@ -24,6 +24,7 @@ mod replicas;
 mod security;
 mod topics;
 mod transactions;
+mod versioned;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ pub use replicas::*;
 pub use security::*;
 pub use topics::*;
 pub use transactions::*;
+pub use versioned::*;
 
 use super::schema::{Field, Form, Lengths};
 use super::{DecodeError, Reader, Writer};

@@ -5,6 +5,8 @@
 
 use bytes::Bytes;
 
+use super::contents;
+
 messages! {
     /// Key of a committed offset; versions 0 and 1.
     OffsetCommitKey {
@@ -45,8 +47,8 @@ messages! {
         client_host: String = 0+;
         rebalance_timeout: i32 = 1+;
         session_timeout: i32 = 0+;
-        subscription: Bytes = 0+;
-        assignment: Bytes = 0+;
+        subscription: Bytes = 0+ holds contents::subscription;
+        assignment: Bytes = 0+ holds contents::assignment;
     }
 
     /// Key of a transaction; version 0.

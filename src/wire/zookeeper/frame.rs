@@ -5,6 +5,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::{
     KeeperCode, OpCode, Reply, ReplyHeader, Request, RequestHeader, WatcherEvent, XID_AUTH,
@@ -233,7 +234,7 @@ pub fn op_of_reserved_xid(xid: i32) -> Option<OpCode> {
 }
 
 /// What a frame is, as only its place in the connection tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FrameShape {
     /// The first of the client.
     ConnectRequest,
