@@ -75,6 +75,8 @@ fn install() -> Result<(), Failure> {
             "--no-install-recommends",
             "chromium",
             "chromium-driver",
+            // Only recommended by chromium, but a page without a single font is no page.
+            "fonts-liberation",
         ])
     })
 }
