@@ -1,10 +1,10 @@
 //! One thread: tests, the simulator, benchmarks and time travel run worlds here, natively and in
 //! the browser alike.
 
-use crate::base::{ProcessId, Rng, Time};
+use crate::base::{ProcessId, Rng, StableHasher, Time};
 use crate::disk::Volume;
-use crate::node::{Process, ProcessSpec, Runner};
-use crate::world::{HostOrder, LifeStep, NodeResult, NodeTask, Round, World};
+use crate::node::{Batch, Process, ProcessSpec, Runner};
+use crate::world::{HostOrder, LifeStep, NodeResult, NodeTask, Round, World, WorldSnapshot};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -93,6 +93,38 @@ impl LocalHost {
         }
     }
 
+    /// Goes on with another world on the same volumes, as a page does that was loaded again.
+    pub fn replace_world(&mut self, world: World) {
+        self.world = world;
+        for node in self.nodes.values_mut() {
+            let alive = std::mem::replace(node, Node::Dead(Volume::default()));
+            *node = Node::Dead(alive.into_volume());
+        }
+    }
+
+    /// A moment to go back to. The world must keep lives.
+    pub fn snapshot(&mut self) -> Option<WorldSnapshot> {
+        self.run_until(self.world.clock());
+        self.world.snapshot()
+    }
+
+    /// Goes back to a moment.
+    pub fn restore(&mut self, snapshot: &WorldSnapshot) {
+        self.world.restore(snapshot);
+        self.run_until(self.world.clock());
+    }
+
+    /// A number that two hosts share only when everything in their worlds is the same.
+    pub fn digest(&mut self) -> u64 {
+        self.run_until(self.world.clock());
+        self.refresh_views();
+        let volumes = self.nodes.iter().map(|(id, node)| {
+            let bytes = postcard::to_stdvec(&node.volume().to_delta());
+            (*id, StableHasher::of(&bytes.expect("a delta is plain data")))
+        });
+        self.world.digest(volumes)
+    }
+
     /// Takes the views that the world does not have yet.
     pub fn refresh_views(&mut self) {
         for process in self.world.stale_views() {
@@ -168,7 +200,13 @@ impl LocalHost {
                 } else {
                     Node::Dead(runner.into_volume())
                 };
-                result_of(results, spec.id).volume_bytes = node.volume().used();
+                let mut node = node;
+                let result = result_of(results, spec.id);
+                result.volume_bytes = node.volume().used();
+                if let Node::Alive(runner) = &mut node {
+                    // Nothing is due before the beginning of time; only the next wake-up is asked.
+                    result.output = runner.run(Batch::default());
+                }
                 self.nodes.insert(spec.id, node);
             }
             HostOrder::Remove { process } => {

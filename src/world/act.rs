@@ -204,7 +204,7 @@ impl World {
                 self.start(id, cause);
             }
             Deed::Pause(id) => self.pause(id, cause),
-            Deed::Resume(id) => self.resume(id, cause),
+            Deed::Resume(id) => self.unpause(id, cause),
             Deed::PowerOff(machine) => self.power_off(machine, cause),
             Deed::PowerOn(machine) => self.power_on(machine, cause),
             Deed::Isolate(id, inbound, outbound) => {
@@ -256,7 +256,7 @@ impl World {
         self.wakes.retain(|(_, process)| *process != id);
     }
 
-    fn resume(&mut self, id: ProcessId, cause: Cause) {
+    fn unpause(&mut self, id: ProcessId, cause: Cause) {
         self.log(cause, TraceEvent::ProcessResumed { process: id });
         let now = self.clock;
         let Some(process) = self.proc_mut(id) else {

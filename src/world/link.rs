@@ -40,6 +40,7 @@ pub(super) struct Network {
     pub machines: Vec<Machine>,
     latency: Span,
     jitter: Span,
+    seed: u64,
     rng: Rng,
     listeners: BTreeMap<(MachineId, u16), Who>,
     connections: BTreeMap<ConnId, Connection>,
@@ -58,6 +59,7 @@ impl Network {
             machines,
             latency: latency.max(LATENCY_MIN),
             jitter,
+            seed,
             rng: Rng::new(seed).fork("links"),
             listeners: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -70,6 +72,11 @@ impl Network {
     pub fn take_seq(&mut self) -> u64 {
         self.next_seq += 1;
         self.next_seq
+    }
+
+    /// Latency and jitter of its links.
+    pub fn pace(&self) -> (Span, Span) {
+        (self.latency, self.jitter)
     }
 
     /// Numbers go on from here, after a reload.
@@ -184,6 +191,8 @@ impl Network {
         self.connections.clear();
         self.arrivals.clear();
         self.listeners.clear();
+        // A page that was closed keeps no random stream; it is the same one that goes on here.
+        self.rng = Rng::new(self.seed).fork(&format!("links after {}", self.next_seq));
     }
 
     /// Forgets the ports of a process that is gone.

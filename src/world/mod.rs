@@ -3,16 +3,20 @@
 
 mod act;
 pub mod action;
+mod checkpoint;
 pub mod config;
 mod link;
 mod lives;
 pub mod round;
 mod rounds;
+mod snapshot;
 mod state;
 pub mod trace_log;
 
 pub use act::ActionError;
 pub use action::Action;
+pub use checkpoint::WorldCheckpoint;
 pub use config::{ProcessConfig, WorldConfig};
 pub use round::{HostOrder, LifeLog, LifeStep, NodeResult, NodeTask, Round};
+pub use snapshot::WorldSnapshot;
 pub use state::{Answer, World};

@@ -50,6 +50,11 @@ impl World {
         [ready, wake, emission, arrival].into_iter().flatten().min()
     }
 
+    /// When the next frame arrives somewhere.
+    pub fn next_arrival(&self) -> Option<Time> {
+        self.network.next_arrival()
+    }
+
     fn act_on_schedule(&mut self) {
         while let Some((_, action)) = self.scheduled.pop_front_if(|(at, _)| *at <= self.clock) {
             let words = action.to_string();
@@ -178,7 +183,7 @@ impl World {
         let was = process.wake.take().map(|wake| wake.at);
         let next = result.output.next_wake.as_ref().map(|wake| wake.at);
         process.wake = result.output.next_wake;
-        if was != next {
+        if was != next && process.is_running() {
             self.wakes.extend(next.map(|at| (at, id)));
             if let Some(was) = was {
                 self.wakes.remove(&(was, id));

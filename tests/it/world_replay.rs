@@ -2,7 +2,7 @@
 
 use crate::gossip::{config, host};
 use kafkarium::base::Span;
-use kafkarium::world::{Action, WorldConfig};
+use kafkarium::world::{Action, World, WorldConfig};
 use proptest::prelude::*;
 
 fn actions() -> impl Strategy<Value = Vec<(u64, String)>> {
@@ -37,7 +37,7 @@ fn world(seed: u64, jitter: u64, actions: &[(u64, String)]) -> WorldConfig {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// The trace hash does not depend on where the host stops.
     #[test]
@@ -78,5 +78,67 @@ proptest! {
         let mut replay = host(bare);
         replay.run_until(end);
         prop_assert_eq!(live.world().trace().hash(), replay.world().trace().hash());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Going back restores everything, and going on from there gives the same run again; and so
+    /// does a page that is loaded again.
+    #[test]
+    fn going_back_is_exact(
+        seed in any::<u64>(),
+        actions in actions(),
+        back_to in 0..1_500_000u64,
+        gone_on in 0..900_000u64,
+    ) {
+        let config = world(seed, 0, &actions);
+        let (then, end) = (
+            config.epoch + Span::from_micros(back_to),
+            config.epoch + Span::from_micros(2_500_000),
+        );
+        let mut host = host(config);
+        host.world_mut().keep_lives(true);
+        host.run_until(then);
+        let snapshot = host.snapshot().expect("between rounds");
+        let digest = host.digest();
+        host.run_until(then + Span::from_micros(gone_on));
+        let _ = host.world_mut().act(Action::Kill("g2".to_owned()));
+        host.restore(&snapshot);
+        prop_assert_eq!(host.digest(), digest);
+        host.run_until(end);
+        let (hash, later) = (host.world().trace().hash(), host.digest());
+        host.restore(&snapshot);
+        host.run_until(end);
+        prop_assert_eq!(host.world().trace().hash(), hash);
+        prop_assert_eq!(host.digest(), later);
+    }
+
+    /// What a page keeps is enough to go on, and going on is what the action says.
+    #[test]
+    fn a_reload_goes_on_from_what_was_kept(
+        seed in any::<u64>(),
+        jitter in prop_oneof![Just(0u64), 1..3_000u64],
+        actions in actions(),
+        reload_at in 0..1_500_000u64,
+    ) {
+        let config = world(seed, jitter, &actions);
+        let (at, end) = (
+            config.epoch + Span::from_micros(reload_at),
+            config.epoch + Span::from_micros(2_500_000),
+        );
+        let mut kept = host(config.clone());
+        kept.run_until(at);
+        let mut acted = host(config);
+        acted.run_until(at);
+        let bytes = postcard::to_stdvec(&kept.world().checkpoint()).expect("plain data");
+        let resumed = World::resume(postcard::from_bytes(&bytes).expect("the same data"));
+        kept.replace_world(resumed);
+        acted.world_mut().act(Action::Reload).expect("always possible");
+        kept.run_until(end);
+        acted.run_until(end);
+        prop_assert_eq!(kept.world().trace().hash(), acted.world().trace().hash());
+        prop_assert_eq!(kept.world().recorded_actions(), acted.world().recorded_actions());
     }
 }
