@@ -4,10 +4,11 @@
 
 pub mod base;
 pub mod broker;
-pub mod cluster;
 pub mod client;
+pub mod cluster;
 pub mod disk;
 pub mod host;
+pub mod lesson;
 pub mod log;
 pub mod network;
 pub mod node;

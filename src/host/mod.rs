@@ -2,5 +2,6 @@
 //! IndexedDB, and nobody else knows those; `protocol` is what page and conductor say to each other.
 
 pub mod local;
+pub mod protocol;
 
 pub use local::LocalHost;

@@ -7,6 +7,7 @@ mod checkpoint;
 pub mod config;
 mod link;
 mod lives;
+pub mod picture;
 pub mod round;
 mod rounds;
 mod snapshot;
