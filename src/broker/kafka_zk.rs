@@ -4,7 +4,11 @@
 //! In Kafka: kafka.zk.KafkaZkClient.
 
 use crate::cluster::znode_path;
-use crate::wire::zookeeper::KeeperCode;
+use crate::wire::zookeeper::{
+    ANY_VERSION, Acl, CheckVersionRequest, CreateRequest, DeleteRequest, ExistsRequest,
+    GetChildrenRequest, GetChildrenResponse, GetDataRequest, GetDataResponse, KeeperCode,
+    MultiOperation, MultiResult, Reply, Request, SetDataRequest, StatResponse, create_mode,
+};
 use bytes::Bytes;
 
 /// A change of one znode.
@@ -155,4 +159,100 @@ impl Write {
             Self::Create { path, .. } | Self::SetData { path, .. } | Self::Delete { path } => path,
         }
     }
+}
+
+impl Write {
+    fn to_operation(&self) -> MultiOperation {
+        match self {
+            Self::Create { path, data } => MultiOperation::Create(CreateRequest {
+                path: path.clone(),
+                data: data.clone(),
+                acl: Acl::open(),
+                flags: create_mode::PERSISTENT,
+            }),
+            Self::SetData { path, data, version } => MultiOperation::SetData(SetDataRequest {
+                path: path.clone(),
+                data: Some(data.clone()),
+                version: *version,
+            }),
+            Self::Delete { path } => {
+                let version = ANY_VERSION;
+                MultiOperation::Delete(DeleteRequest { path: path.clone(), version })
+            }
+        }
+    }
+}
+
+impl From<Op> for Request {
+    fn from(op: Op) -> Self {
+        match op {
+            Op::Exists { path, watch } => Self::Exists(ExistsRequest { path, watch }),
+            Op::GetData { path, watch } => Self::GetData(GetDataRequest { path, watch }),
+            Op::GetChildren { path, watch } => {
+                Self::GetChildren(GetChildrenRequest { path, watch })
+            }
+            Op::Write(write) => match write.to_operation() {
+                MultiOperation::Create(create) => Self::Create(create),
+                MultiOperation::SetData(set) => Self::SetData(set),
+                MultiOperation::Delete(delete) => Self::Delete(delete),
+                other => Self::Multi(vec![other]),
+            },
+            Op::Fenced { write, epoch_zk_version: version } => {
+                let path = znode_path::CONTROLLER_EPOCH.to_owned();
+                let check = MultiOperation::Check(CheckVersionRequest { path, version });
+                Self::Multi(vec![check, write.to_operation()])
+            }
+            Op::BecomeController { registration, epoch, epoch_zk_version } => {
+                let create = MultiOperation::Create(CreateRequest {
+                    path: znode_path::CONTROLLER.to_owned(),
+                    data: Some(registration),
+                    acl: Acl::open(),
+                    flags: create_mode::EPHEMERAL,
+                });
+                let set = MultiOperation::SetData(SetDataRequest {
+                    path: znode_path::CONTROLLER_EPOCH.to_owned(),
+                    data: Some(epoch),
+                    version: epoch_zk_version,
+                });
+                Self::Multi(vec![create, set])
+            }
+        }
+    }
+}
+
+impl From<Result<Option<Reply>, KeeperCode>> for Answer {
+    fn from(outcome: Result<Option<Reply>, KeeperCode>) -> Self {
+        match outcome {
+            Err(code) => Self::Failed(code),
+            Ok(Some(Reply::GetData(GetDataResponse { data, stat }))) => Self::Data {
+                data: data.unwrap_or_default(),
+                version: stat.version,
+                czxid: stat.czxid,
+            },
+            Ok(Some(Reply::GetChildren(GetChildrenResponse { mut children }))) => {
+                children.sort();
+                Self::Children(children)
+            }
+            Ok(Some(Reply::Stat(StatResponse { stat }))) => Self::Written { version: stat.version },
+            Ok(Some(Reply::Multi(results))) => of_multi(&results),
+            Ok(_) => Self::Written { version: 0 },
+        }
+    }
+}
+
+/// What came of a fenced write: the check is the first operation.
+fn of_multi(results: &[MultiResult]) -> Answer {
+    let mut version = 0;
+    for (index, result) in results.iter().enumerate() {
+        match result {
+            MultiResult::Error(code) if code.is_ok() => {}
+            MultiResult::Error(KeeperCode::BAD_VERSION | KeeperCode::NO_NODE) if index == 0 => {
+                return Answer::ControllerMoved;
+            }
+            MultiResult::Error(code) => return Answer::Failed(*code),
+            MultiResult::SetData(StatResponse { stat }) => version = stat.version,
+            _ => {}
+        }
+    }
+    Answer::Written { version }
 }

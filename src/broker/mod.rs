@@ -2,8 +2,10 @@
 //! and metadata cache, and the controller and group coordinator that live in it.
 
 pub mod action;
+pub mod admin_manager;
 pub mod alter_isr;
 pub mod changes;
+pub mod controller;
 pub mod fetcher;
 pub mod handlers;
 pub mod kafka_zk;

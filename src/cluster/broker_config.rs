@@ -11,6 +11,7 @@ use crate::base::{Endpoint, Span};
 use crate::node::{ConfigError, Properties};
 pub use keys::BROKER_CONFIG_KEYS;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The configs of one broker.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -23,8 +24,8 @@ pub struct BrokerConfig {
     pub port: u16,
     /// Host and port in `advertised.listeners`, or in `listeners`; an empty host means the machine's.
     pub advertised_listener: Endpoint,
-    /// `zookeeper.connect`.
-    pub zookeeper_connect: Vec<Endpoint>,
+    /// `zookeeper.connect`: servers and chroot, as the ZooKeeper client reads them.
+    pub zookeeper_connect: String,
     /// `zookeeper.session.timeout.ms`.
     pub zookeeper_session_timeout: Span,
     /// `zookeeper.connection.timeout.ms`, by default the session timeout.
@@ -127,6 +128,8 @@ pub struct BrokerConfig {
     pub transaction_state_log_segment_bytes: i32,
     /// What a topic has unless it sets its own, by topic config key.
     pub topic_defaults: Properties,
+    /// Which of them this broker's own properties set: STATIC_BROKER_CONFIG, not DEFAULT_CONFIG.
+    pub static_topic_defaults: BTreeSet<String>,
 }
 
 impl BrokerConfig {
@@ -144,7 +147,7 @@ impl BrokerConfig {
             rack: values.text("broker.rack").map(str::to_owned),
             port: listener.port,
             advertised_listener,
-            zookeeper_connect: parse_zookeeper_connect(&values.list("zookeeper.connect"))?,
+            zookeeper_connect: values.string("zookeeper.connect"),
             zookeeper_session_timeout: session_timeout,
             zookeeper_connection_timeout: values
                 .maybe_number("zookeeper.connection.timeout.ms")
@@ -212,6 +215,7 @@ impl BrokerConfig {
             transaction_state_log_min_isr: values.int("transaction.state.log.min.isr"),
             transaction_state_log_segment_bytes: values.int("transaction.state.log.segment.bytes"),
             topic_defaults: topic_defaults(&values),
+            static_topic_defaults: static_topic_defaults(properties),
         };
         TopicConfig::of(&config.topic_defaults)?;
         Ok(config)
@@ -262,6 +266,13 @@ fn topic_defaults(values: &ConfigValues<'_>) -> Properties {
     defaults
 }
 
+/// Topic configs whose broker config `properties` set.
+fn static_topic_defaults(properties: &Properties) -> BTreeSet<String> {
+    let synonyms = keys::TOPIC_CONFIG_SYNONYMS.iter().chain(keys::TOPIC_CONFIG_TIME_SYNONYMS);
+    let is_set = |(_, broker_key): &&(&str, &str)| properties.get(broker_key).is_some();
+    synonyms.filter(is_set).map(|(topic_key, _)| (*topic_key).to_owned()).collect()
+}
+
 /// `PLAINTEXT://host:port`, of which only the first listener is used; the host may be empty.
 fn parse_listener(key: &str, text: &str) -> Result<Endpoint, ConfigError> {
     let first = text.split(',').next().unwrap_or_default().trim();
@@ -269,17 +280,6 @@ fn parse_listener(key: &str, text: &str) -> Result<Endpoint, ConfigError> {
     let (_, address) = first.split_once("://").ok_or_else(bad)?;
     let (host, port) = address.rsplit_once(':').ok_or_else(bad)?;
     Ok(Endpoint::new(host, port.parse().map_err(|_| bad())?))
-}
-
-fn parse_zookeeper_connect(servers: &[String]) -> Result<Vec<Endpoint>, ConfigError> {
-    let parse = |server: &String| {
-        let with_port =
-            if server.contains(':') { server.clone() } else { format!("{server}:2181") };
-        with_port
-            .parse::<Endpoint>()
-            .map_err(|_| conflict("zookeeper.connect", server, "Not a host and port"))
-    };
-    servers.iter().map(parse).collect()
 }
 
 #[cfg(test)]

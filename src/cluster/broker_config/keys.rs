@@ -14,7 +14,7 @@ const TIMESTAMP_TYPES: &[&str] = &["CreateTime", "LogAppendTime"];
 /// The keys, in Kafka's order.
 pub const BROKER_CONFIG_KEYS: &[ConfigKey] = &[
     // ---- ZooKeeper ----
-    ConfigKey::null("zookeeper.connect", List),
+    ConfigKey::null("zookeeper.connect", Text),
     ConfigKey::any("zookeeper.session.timeout.ms", Int, "18000"),
     ConfigKey::null("zookeeper.connection.timeout.ms", Int),
     // ---- the server ----
@@ -140,4 +140,17 @@ pub const TOPIC_CONFIG_SYNONYMS: &[(&str, &str)] = &[
     ("segment.bytes", "log.segment.bytes"),
     ("segment.index.bytes", "log.index.size.max.bytes"),
     ("unclean.leader.election.enable", "unclean.leader.election.enable"),
+];
+
+/// Topic configs whose default is one of several broker configs.
+pub const TOPIC_CONFIG_TIME_SYNONYMS: &[(&str, &str)] = &[
+    ("flush.ms", "log.flush.interval.ms"),
+    ("flush.ms", "log.flush.scheduler.interval.ms"),
+    ("retention.ms", "log.retention.ms"),
+    ("retention.ms", "log.retention.minutes"),
+    ("retention.ms", "log.retention.hours"),
+    ("segment.jitter.ms", "log.roll.jitter.ms"),
+    ("segment.jitter.ms", "log.roll.jitter.hours"),
+    ("segment.ms", "log.roll.ms"),
+    ("segment.ms", "log.roll.hours"),
 ];

@@ -53,7 +53,8 @@ fn a_servers_properties_are_read() {
     .unwrap();
     assert_eq!((config.broker_id, config.port), (2, 9093));
     assert_eq!(config.advertised_listener, Endpoint::new("broker-2", 9093));
-    assert_eq!(config.zookeeper_connect[1], Endpoint::new("zookeeper-2", 2181));
+    assert_eq!(config.zookeeper_connect, "zookeeper-1:2181,zookeeper-2");
+    assert!(config.static_topic_defaults.iter().eq(["min.insync.replicas", "retention.ms"]));
     let topic = config.topic_config(&Properties::of([("min.insync.replicas", "1")])).unwrap();
     assert_eq!((topic.retention_ms, topic.min_insync_replicas), (300_000, 1));
 }
@@ -67,5 +68,4 @@ fn bad_properties_are_refused() {
         "Invalid value 0 for configuration num.partitions: Value must be at least 1"
     );
     assert!(refused("listeners", "9092").contains("Unable to parse"));
-    assert!(refused("zookeeper.connect", "a:b").contains("zookeeper.connect"));
 }

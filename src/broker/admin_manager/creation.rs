@@ -1,0 +1,422 @@
+//! The creation of topics: checks, then the config znode, then the topic's own; then whoever asked
+//! waits until the metadata shows the leaders.
+//!
+//! In Kafka: ZkAdminManager.createTopics, AdminZkClient.validateTopicCreate,
+//! createTopicWithAssignment, DelayedCreatePartitions.
+
+use super::results::{self, ApiError};
+use super::{AdminManager, AdminTag};
+use crate::base::trace::LogLevel;
+use crate::base::{Span, Time};
+use crate::broker::action::{Action, RequestToken};
+use crate::broker::kafka_zk::{Answer, Op, Write};
+use crate::broker::metadata_cache::MetadataCache;
+use crate::cluster::replica_assignment::AssignmentStart;
+use crate::cluster::znode_data::{ConfigOverrides, ReplicaAssignment, TopicAssignment};
+use crate::cluster::{
+    AssignmentError, BrokerMetadata, assign_replicas_to_brokers, topic_config, topic_name,
+    znode_path,
+};
+use crate::node::Properties;
+use crate::wire::kafka::CreatableTopic;
+use crate::wire::zookeeper::KeeperCode;
+use crate::wire::{ErrorCode, Uuid};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Partitions or replicas of a request that leaves them to the broker.
+const UNSPECIFIED: i32 = -1;
+
+/// Who wants topics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Requester {
+    /// A client waits for the answer.
+    Client {
+        /// Its request.
+        token: RequestToken,
+        /// How long it waits for the leaders.
+        timeout_ms: i32,
+    },
+    /// Nobody waits.
+    Nobody,
+}
+
+/// Which answer of ZooKeeper a topic waits for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum ZkStep {
+    /// Whether the topic is there.
+    Exists,
+    /// All topics, for a name that may collide.
+    Others,
+    /// The write of its configs.
+    SetConfig,
+    /// The creation of its configs.
+    CreateConfig,
+    /// The creation of the topic.
+    CreateTopic,
+}
+
+/// One topic of a request.
+#[derive(Clone, Debug)]
+pub(super) struct NewTopic {
+    pub(super) name: String,
+    pub(super) configs: BTreeMap<String, String>,
+    pub(super) assignment: BTreeMap<i32, Vec<i32>>,
+    pub(super) topic_id: Uuid,
+    /// The outcome, once it is known: until then ZooKeeper is being asked.
+    pub(super) outcome: Option<Result<(), ApiError>>,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(super) struct Creation {
+    requester: Requester,
+    validate_only: bool,
+    topics: Vec<NewTopic>,
+    /// Set once all outcomes are known and leaders are waited for.
+    deadline: Option<Time>,
+}
+
+impl Creation {
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.deadline
+    }
+}
+
+impl NewTopic {
+    /// Whether every partition has a leader in the metadata.
+    fn has_leaders(&self, metadata: &MetadataCache) -> bool {
+        self.assignment.keys().all(|partition| {
+            metadata.partition(&self.name, *partition).is_some_and(|known| known.leader >= 0)
+        })
+    }
+}
+
+impl AdminManager {
+    pub(super) fn create(
+        &mut self,
+        now: Time,
+        requester: Requester,
+        wanted: Vec<CreatableTopic>,
+        validate_only: bool,
+        metadata: &MetadataCache,
+    ) {
+        let mut names: BTreeMap<String, usize> = BTreeMap::new();
+        for topic in &wanted {
+            *names.entry(topic.name.clone()).or_default() += 1;
+        }
+        let mut topics: Vec<NewTopic> = Vec::new();
+        for topic in wanted {
+            if topics.iter().any(|known| known.name == topic.name) {
+                continue;
+            }
+            let is_duplicate = names[&topic.name] > 1;
+            topics.push(self.new_topic(topic, is_duplicate, metadata));
+        }
+        let id = self.next_creation;
+        self.next_creation += 1;
+        for (index, topic) in topics.iter().enumerate() {
+            if topic.outcome.is_none() {
+                let exists = Op::Exists { path: znode_path::topic(&topic.name), watch: false };
+                let tag = AdminTag { creation: id, topic: index, step: ZkStep::Exists };
+                self.asked.insert(tag, exists.clone());
+                self.actions.push(Action::Zookeeper { request: exists, tag });
+            }
+        }
+        self.creations.insert(id, Creation { requester, validate_only, topics, deadline: None });
+        self.maybe_settle(now, id, metadata);
+    }
+
+    /// The topic with its assignment, or with what is wrong already.
+    fn new_topic(
+        &mut self,
+        topic: CreatableTopic,
+        is_duplicate: bool,
+        metadata: &MetadataCache,
+    ) -> NewTopic {
+        let assignment = if is_duplicate {
+            let text = "Found multiple entries for this topic.";
+            Err(ApiError::new(ErrorCode::INVALID_REQUEST, text))
+        } else {
+            self.assign(&topic, metadata)
+        };
+        let (assignment, outcome) = match assignment {
+            Ok(assignment) => (assignment, None),
+            Err(error) => (BTreeMap::new(), Some(Err(error))),
+        };
+        let configs = topic.configs.into_iter();
+        NewTopic {
+            name: topic.name,
+            configs: configs.map(|one| (one.name, one.value.unwrap_or_default())).collect(),
+            assignment,
+            topic_id: Uuid(self.rng.uuid()),
+            outcome,
+        }
+    }
+
+    fn assign(
+        &mut self,
+        topic: &CreatableTopic,
+        metadata: &MetadataCache,
+    ) -> Result<BTreeMap<i32, Vec<i32>>, ApiError> {
+        if metadata.partitions(&topic.name).is_some() {
+            return Err(already_exists(&topic.name));
+        }
+        let nulls: Vec<&str> = topic
+            .configs
+            .iter()
+            .filter(|config| config.value.is_none())
+            .map(|config| config.name.as_str())
+            .collect();
+        if !nulls.is_empty() {
+            let text = format!("Null value not supported for topic configs : {}", nulls.join(","));
+            return Err(ApiError::new(ErrorCode::INVALID_REQUEST, text));
+        }
+        let has_numbers = topic.num_partitions != UNSPECIFIED
+            || i32::from(topic.replication_factor) != UNSPECIFIED;
+        if has_numbers && !topic.assignments.is_empty() {
+            let text = "Both numPartitions or replicationFactor and replicasAssignments were set. \
+                        Both cannot be used at the same time.";
+            return Err(ApiError::new(ErrorCode::INVALID_REQUEST, text));
+        }
+        if !topic.assignments.is_empty() {
+            let given = topic.assignments.iter();
+            return Ok(given.map(|one| (one.partition_index, one.broker_ids.clone())).collect());
+        }
+        let partitions = match topic.num_partitions {
+            UNSPECIFIED => self.config.num_partitions,
+            number => number,
+        };
+        let replication_factor = match i32::from(topic.replication_factor) {
+            UNSPECIFIED => i32::from(self.config.default_replication_factor),
+            number => number,
+        };
+        let brokers: Vec<BrokerMetadata> = metadata
+            .live_brokers()
+            .map(|broker| BrokerMetadata { id: broker.id.0, rack: broker.rack.clone() })
+            .collect();
+        let start = AssignmentStart::random(&mut self.rng, brokers.len());
+        assign_replicas_to_brokers(&brokers, partitions, replication_factor, start).map_err(
+            |error| {
+                let code = match error {
+                    AssignmentError::InvalidPartitions => ErrorCode::INVALID_PARTITIONS,
+                    AssignmentError::IncompleteRacks => ErrorCode::UNKNOWN_SERVER_ERROR,
+                    AssignmentError::InvalidReplicationFactor
+                    | AssignmentError::TooFewBrokers { .. } => {
+                        ErrorCode::INVALID_REPLICATION_FACTOR
+                    }
+                };
+                ApiError::new(code, error.to_string())
+            },
+        )
+    }
+
+    /// Goes on with a topic once ZooKeeper has answered.
+    pub(super) fn go_on(
+        &mut self,
+        now: Time,
+        tag: AdminTag,
+        answer: Answer,
+        metadata: &MetadataCache,
+    ) {
+        let Some(creation) = self.creations.get_mut(&tag.creation) else { return };
+        let validate_only = creation.validate_only;
+        let Some(topic) = creation.topics.get_mut(tag.topic) else { return };
+        match next(topic, tag.step, answer, validate_only) {
+            Next::Ask(step, op) => {
+                let tag = AdminTag { step, ..tag };
+                self.asked.insert(tag, op.clone());
+                self.actions.push(Action::Zookeeper { request: op, tag });
+            }
+            Next::Done(outcome) => topic.outcome = Some(outcome),
+        }
+        self.maybe_settle(now, tag.creation, metadata);
+    }
+
+    /// Answers, or begins to wait for leaders, once all outcomes are known.
+    fn maybe_settle(&mut self, now: Time, id: u64, metadata: &MetadataCache) {
+        let Some(creation) = self.creations.get_mut(&id) else { return };
+        if creation.topics.iter().any(|topic| topic.outcome.is_none()) {
+            return;
+        }
+        let mut complaints = Vec::new();
+        for topic in &creation.topics {
+            if let Some(Err(error)) = &topic.outcome {
+                let text = error.message.as_deref().unwrap_or_default();
+                complaints
+                    .push(format!("Error processing create topic request {}: {text}", topic.name));
+            }
+        }
+        let has_success = creation.topics.iter().any(|topic| topic.outcome == Some(Ok(())));
+        let wait = match creation.requester {
+            Requester::Client { timeout_ms, .. }
+                if timeout_ms > 0 && has_success && !creation.validate_only =>
+            {
+                Some(Span::from_millis(timeout_ms.unsigned_abs().into()))
+            }
+            _ => None,
+        };
+        match wait {
+            Some(wait) => creation.deadline = Some(now + wait),
+            None => self.answer(id, metadata),
+        }
+        for text in complaints {
+            self.log(LogLevel::Info, text);
+        }
+        self.answer_complete(metadata);
+    }
+
+    /// Answers whoever waits for leaders that are all there.
+    pub(super) fn answer_complete(&mut self, metadata: &MetadataCache) {
+        self.answer_where(metadata, |creation| {
+            let mut created = creation.topics.iter().filter(|topic| topic.outcome == Some(Ok(())));
+            creation.deadline.is_some() && created.all(|topic| topic.has_leaders(metadata))
+        });
+    }
+
+    /// Answers whoever has waited long enough.
+    pub(super) fn answer_expired(&mut self, now: Time, metadata: &MetadataCache) {
+        self.answer_where(metadata, |creation| creation.deadline.is_some_and(|at| at <= now));
+    }
+
+    fn answer_where(&mut self, metadata: &MetadataCache, which: impl Fn(&Creation) -> bool) {
+        let due: Vec<u64> =
+            self.creations.iter().filter(|(_, one)| which(one)).map(|(id, _)| *id).collect();
+        for id in due {
+            self.answer(id, metadata);
+        }
+    }
+
+    /// Ends a request. A topic without all its leaders counts as timed out.
+    fn answer(&mut self, id: u64, metadata: &MetadataCache) {
+        let Some(creation) = self.creations.remove(&id) else { return };
+        match creation.requester {
+            Requester::Nobody => {
+                for topic in &creation.topics {
+                    self.in_flight.remove(&topic.name);
+                }
+            }
+            Requester::Client { token, .. } => {
+                let timed_out = |topic: &NewTopic| {
+                    !creation.validate_only
+                        && (creation.deadline.is_none() || !topic.has_leaders(metadata))
+                };
+                let response = results::response(&self.config, &creation.topics, timed_out);
+                self.actions.push(Action::Reply { token, response: response.into() });
+            }
+        }
+    }
+}
+
+enum Next {
+    Ask(ZkStep, Op),
+    Done(Result<(), ApiError>),
+}
+
+/// What comes after an answer of ZooKeeper.
+fn next(topic: &NewTopic, step: ZkStep, answer: Answer, validate_only: bool) -> Next {
+    let fail = |code: &KeeperCode| {
+        let text = code.message_for(&znode_path::topic(&topic.name));
+        Next::Done(Err(ApiError::new(ErrorCode::UNKNOWN_SERVER_ERROR, text)))
+    };
+    match (step, answer) {
+        (ZkStep::Exists, Answer::Failed(KeeperCode::NO_NODE)) => match name_error(&topic.name) {
+            Some(error) => Next::Done(Err(error)),
+            None if topic_name::has_collision_chars(&topic.name) => {
+                let path = znode_path::TOPICS.to_owned();
+                Next::Ask(ZkStep::Others, Op::GetChildren { path, watch: false })
+            }
+            None => checked(topic, validate_only),
+        },
+        (ZkStep::Exists, Answer::Failed(code)) => fail(&code),
+        (ZkStep::Exists, _) => {
+            Next::Done(Err(name_error(&topic.name).unwrap_or_else(|| already_exists(&topic.name))))
+        }
+        (ZkStep::Others, Answer::Children(others)) => match collision(&topic.name, &others) {
+            Some(error) => Next::Done(Err(error)),
+            None => checked(topic, validate_only),
+        },
+        (ZkStep::SetConfig, answer) if answer.is_no_node() => {
+            let (path, data) = config_znode(topic);
+            let data = Some(data);
+            Next::Ask(ZkStep::CreateConfig, Op::Write(Write::Create { path, data }))
+        }
+        (ZkStep::SetConfig | ZkStep::CreateConfig, Answer::Written { .. }) => create_znode(topic),
+        (ZkStep::CreateTopic, Answer::Written { .. }) => Next::Done(Ok(())),
+        (ZkStep::CreateTopic, Answer::Failed(KeeperCode::NODE_EXISTS)) => {
+            Next::Done(Err(already_exists(&topic.name)))
+        }
+        (_, Answer::Failed(code)) => fail(&code),
+        _ => fail(&KeeperCode::MARSHALLING_ERROR),
+    }
+}
+
+fn name_error(name: &str) -> Option<ApiError> {
+    let error = topic_name::validate(name).err()?;
+    Some(ApiError::new(ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string()))
+}
+
+fn already_exists(name: &str) -> ApiError {
+    ApiError::new(ErrorCode::TOPIC_ALREADY_EXISTS, format!("Topic '{name}' already exists."))
+}
+
+fn collision(name: &str, others: &[String]) -> Option<ApiError> {
+    let colliding: Vec<&str> = others
+        .iter()
+        .map(String::as_str)
+        .filter(|other| topic_name::has_collision(name, other))
+        .collect();
+    if colliding.is_empty() {
+        return None;
+    }
+    let others = colliding.join(", ");
+    let text = format!("Topic '{name}' collides with existing topics: {others}");
+    Some(ApiError::new(ErrorCode::INVALID_TOPIC_EXCEPTION, text))
+}
+
+/// The topic does not exist: check assignment and configs, then write.
+fn checked(topic: &NewTopic, validate_only: bool) -> Next {
+    let result = check_assignment(&topic.assignment).and_then(|()| {
+        topic_config::validate(&Properties(topic.configs.clone()))
+            .map_err(|text| ApiError::new(ErrorCode::INVALID_CONFIG, text))
+    });
+    if result.is_err() || validate_only {
+        return Next::Done(result);
+    }
+    let (path, data) = config_znode(topic);
+    Next::Ask(ZkStep::SetConfig, Op::Write(Write::SetData { path, data, version: -1 }))
+}
+
+fn check_assignment(assignment: &BTreeMap<i32, Vec<i32>>) -> Result<(), ApiError> {
+    let refuse = |text: String| Err(ApiError::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, text));
+    let sizes: BTreeSet<usize> = assignment.values().map(Vec::len).collect();
+    if sizes.len() != 1 {
+        return refuse("All partitions should have the same number of replicas".to_owned());
+    }
+    for replicas in assignment.values() {
+        if replicas.iter().collect::<BTreeSet<_>>().len() != replicas.len() {
+            return refuse(format!("Duplicate replica assignment found: {assignment:?}"));
+        }
+    }
+    if !(0..).zip(assignment.keys()).all(|(expected, index)| expected == *index) {
+        return refuse("partitions should be a consecutive 0-based integer sequence".to_owned());
+    }
+    Ok(())
+}
+
+fn config_znode(topic: &NewTopic) -> (String, bytes::Bytes) {
+    let overrides = ConfigOverrides::of(topic.configs.clone());
+    (znode_path::topic_config(&topic.name), overrides.to_json().into())
+}
+
+fn create_znode(topic: &NewTopic) -> Next {
+    let assigned = topic.assignment.iter();
+    let assignment = TopicAssignment {
+        topic_id: Some(topic.topic_id),
+        partitions: assigned
+            .map(|(index, replicas)| (*index, ReplicaAssignment::of(replicas.clone())))
+            .collect(),
+    };
+    let path = znode_path::topic(&topic.name);
+    let data = Some(assignment.to_json().into());
+    Next::Ask(ZkStep::CreateTopic, Op::Write(Write::Create { path, data }))
+}

@@ -1,0 +1,234 @@
+//! Brokers come, go and bounce.
+//!
+//! In Kafka: KafkaController.processBrokerChange, onBrokerStartup, onBrokerFailure,
+//! onReplicasBecomeOffline.
+
+use super::context::LiveBroker;
+use super::election::ElectionStrategy;
+use super::partition_state::PartitionState;
+use super::step::{Purpose, Step};
+use super::{Controller, joined};
+use crate::base::trace::LogLevel;
+use crate::base::{BrokerId, TopicPartition, TraceEvent};
+use crate::broker::action::{Action, Node};
+use crate::broker::kafka_zk::{Answer, Op};
+use crate::cluster::znode_data::BrokerRegistration;
+use crate::cluster::znode_path;
+use crate::wire::ErrorCode;
+use crate::wire::kafka::LeaderAndIsrResponse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How leaders are looked for when brokers come and go.
+const OFFLINE: ElectionStrategy = ElectionStrategy::Offline { allow_unclean: false };
+
+impl Controller {
+    pub(super) fn begin_brokers(&mut self, step: Step) {
+        let ops = match &step {
+            Step::ListBrokers(_) => vec![Op::watch_children(znode_path::BROKER_IDS)],
+            Step::ReadBrokers(ids, _) => {
+                ids.iter().map(|id| Op::get_data(znode_path::broker(BrokerId(*id)))).collect()
+            }
+            Step::BrokerStartup(brokers) => return self.on_broker_startup(brokers),
+            Step::BrokerFailure(brokers) => return self.on_broker_failure(brokers),
+            Step::AddBrokers(brokers) => return self.add_brokers(brokers.clone()),
+            Step::UpdateMetadataOfBrokers => {
+                let all = self.context.live_or_shutting_down();
+                self.batch.add_update_metadata(&self.context, all, []);
+                return self.send_requests();
+            }
+            _ => {
+                let epochs = self.broker_epochs();
+                return self.info(format!("Updated broker epochs cache: {epochs}"));
+            }
+        };
+        self.ask(ops, step);
+    }
+
+    pub(super) fn finish_list_brokers(&mut self, purpose: Purpose, mut answers: Vec<Answer>) {
+        let names = answers.pop().map(Answer::into_children).unwrap_or_default();
+        let mut ids: Vec<i32> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        ids.sort_unstable();
+        self.go_on_with([Step::ReadBrokers(ids, purpose)]);
+    }
+
+    pub(super) fn finish_read_brokers(
+        &mut self,
+        ids: &[i32],
+        purpose: Purpose,
+        answers: Vec<Answer>,
+    ) {
+        let mut found = BTreeMap::new();
+        for (id, answer) in ids.iter().zip(answers) {
+            // Between the list and the read a broker may have gone; the watch will tell.
+            let Answer::Data { data, czxid, .. } = answer else { continue };
+            match BrokerRegistration::from_json(&data) {
+                Ok(BrokerRegistration { endpoint, rack, .. }) => {
+                    found.insert(*id, LiveBroker { epoch: czxid, endpoint, rack });
+                }
+                Err(error) => self.log(LogLevel::Error, format!("Broker {id}: {error}")),
+            }
+        }
+        if purpose == Purpose::Failover {
+            self.add_brokers(found);
+            let epochs = self.broker_epochs();
+            self.info(format!("Initialized broker epochs cache: {epochs}"));
+        } else {
+            self.compare_brokers(found);
+        }
+    }
+
+    fn broker_epochs(&self) -> String {
+        let epochs = self.context.brokers.iter().map(|(id, one)| format!("{id} -> {}", one.epoch));
+        format!("Map({})", joined(epochs, ", "))
+    }
+
+    fn compare_brokers(&mut self, current: BTreeMap<i32, LiveBroker>) {
+        let known = &self.context.brokers;
+        let is_bounced =
+            |id: &&i32| known.get(id).is_some_and(|before| current[*id].epoch > before.epoch);
+        let bounced: BTreeSet<i32> = current.keys().filter(is_bounced).copied().collect();
+        let added: BTreeSet<i32> =
+            current.keys().filter(|id| !known.contains_key(id)).copied().collect();
+        let dead: BTreeSet<i32> =
+            known.keys().filter(|id| !current.contains_key(id)).copied().collect();
+        self.info(format!(
+            "Newly added brokers: {}, deleted brokers: {}, bounced brokers: {}, \
+             all live brokers: {}",
+            joined(&added, ","),
+            joined(&dead, ","),
+            joined(&bounced, ","),
+            joined(current.keys(), ",")
+        ));
+        if added.is_empty() && dead.is_empty() && bounced.is_empty() {
+            return;
+        }
+        let ids = |set: &BTreeSet<i32>| set.iter().map(|id| BrokerId(*id)).collect::<Vec<_>>();
+        self.trace(TraceEvent::BrokersChanged {
+            added: ids(&added.union(&bounced).copied().collect()),
+            removed: ids(&dead.union(&bounced).copied().collect()),
+        });
+        let (mut arrived, mut returned) = (BTreeMap::new(), BTreeMap::new());
+        for (id, broker) in current {
+            if added.contains(&id) {
+                arrived.insert(id, broker);
+            } else if bounced.contains(&id) {
+                returned.insert(id, broker);
+            }
+        }
+        let mut steps = Vec::new();
+        if !arrived.is_empty() {
+            steps.extend([Step::AddBrokers(arrived), Step::BrokerStartup(added)]);
+        }
+        if !bounced.is_empty() {
+            steps.extend([
+                Step::BrokerFailure(bounced.clone()),
+                Step::AddBrokers(returned),
+                Step::BrokerStartup(bounced),
+            ]);
+        }
+        if !dead.is_empty() {
+            steps.push(Step::BrokerFailure(dead));
+        }
+        steps.push(Step::LogBrokerEpochs);
+        self.go_on_with(steps);
+    }
+
+    fn add_brokers(&mut self, brokers: BTreeMap<i32, LiveBroker>) {
+        for (id, broker) in brokers {
+            self.channels.add_broker(Node { id: BrokerId(id), endpoint: broker.endpoint.clone() });
+            self.context.brokers.insert(id, broker);
+        }
+    }
+
+    fn on_broker_startup(&mut self, brokers: &BTreeSet<i32>) {
+        self.info(format!("New broker startup callback for {}", joined(brokers, ",")));
+        self.context.offline_dirs.retain(|id, _| !brokers.contains(id));
+        let all = self.context.live_or_shutting_down();
+        let others: Vec<i32> = all.difference(brokers).copied().collect();
+        self.batch.add_update_metadata(&self.context, others, []);
+        self.send_requests();
+        // Whoever is new needs to know everything.
+        let partitions: Vec<TopicPartition> = self.context.leaderships.keys().cloned().collect();
+        self.batch.add_update_metadata(&self.context, brokers.iter().copied(), &partitions);
+        self.send_requests();
+        let replicas = self.context.replicas_on_brokers(brokers);
+        self.go_on_with([Step::OnlineReplicas(replicas), Step::TriggerOnline]);
+    }
+
+    fn on_broker_failure(&mut self, brokers: &BTreeSet<i32>) {
+        for id in brokers {
+            self.context.brokers.remove(id);
+            let gone = self.channels.remove_broker(*id);
+            self.actions.extend(gone.map(Action::Disconnect));
+        }
+        self.info(format!("Broker failure callback for {}", joined(brokers, ",")));
+        self.context.offline_dirs.retain(|id, _| !brokers.contains(id));
+        let stopped: Vec<i32> = self.context.shutting_down.intersection(brokers).copied().collect();
+        if !stopped.is_empty() {
+            self.context.shutting_down.retain(|id| !brokers.contains(id));
+            let stopped = joined(&stopped, ",");
+            self.info(format!("Removed {stopped} from list of shutting down brokers."));
+        }
+        let replicas = self.context.replicas_on_brokers(brokers);
+        self.on_replicas_become_offline(replicas);
+    }
+
+    /// Replicas are lost: elect other leaders, then take the lost ones out of the ISRs.
+    pub(super) fn on_replicas_become_offline(&mut self, replicas: Vec<(TopicPartition, i32)>) {
+        let leaderless = self.context.partitions_with_offline_leader();
+        for partition in &leaderless {
+            self.context.move_partition(partition, PartitionState::OfflinePartition);
+        }
+        let mut by_broker: BTreeMap<i32, Vec<TopicPartition>> = BTreeMap::new();
+        for (partition, broker) in replicas {
+            by_broker.entry(broker).or_default().push(partition);
+        }
+        let mut steps = vec![Step::TriggerOnline];
+        steps.extend(by_broker.into_iter().map(|(id, its)| Step::OfflineReplicas(id, its)));
+        if leaderless.is_empty() {
+            steps.push(Step::UpdateMetadataOfBrokers);
+        }
+        self.go_on_with(steps);
+    }
+
+    /// A broker's answer to LeaderAndIsr tells which of its replicas lie in failed directories.
+    pub(super) fn note_offline_dirs(&mut self, broker: i32, response: &LeaderAndIsrResponse) {
+        if response.error_code.is_error() {
+            let error = response.error_code;
+            let text = format!("Received error {error} in LeaderAndIsr response from {broker}");
+            return self.log_state_change(LogLevel::Error, text);
+        }
+        let names: BTreeMap<_, _> =
+            self.context.topic_ids.iter().map(|(name, id)| (*id, name.clone())).collect();
+        let mut newly_offline = Vec::new();
+        let offline = self.context.offline_dirs.entry(broker).or_default();
+        for topic in &response.topics {
+            let Some(name) = names.get(&topic.topic_id) else { continue };
+            for error in &topic.partition_errors {
+                let partition = TopicPartition::new(name.clone(), error.partition_index);
+                if error.error_code == ErrorCode::KAFKA_STORAGE_ERROR {
+                    if offline.insert(partition.clone()) {
+                        newly_offline.push((partition, broker));
+                    }
+                } else if error.error_code.is_ok() {
+                    offline.remove(&partition);
+                }
+            }
+        }
+        if !newly_offline.is_empty() {
+            let partitions = joined(newly_offline.iter().map(|(partition, _)| partition), ",");
+            let text = format!("Mark replicas {partitions} on broker {broker} as offline");
+            self.log_state_change(LogLevel::Info, text);
+            self.on_replicas_become_offline(newly_offline);
+        }
+    }
+
+    /// How partitions that have no leader get one.
+    pub(super) fn trigger_online(&mut self) {
+        let waiting = self.context.partitions_in_states(&[
+            PartitionState::OfflinePartition,
+            PartitionState::NewPartition,
+        ]);
+        self.go_on_with([Step::OnlinePartitions(waiting, OFFLINE)]);
+    }
+}

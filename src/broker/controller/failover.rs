@@ -1,0 +1,177 @@
+//! Taking office: read everything, then start the state machines of replicas and partitions, which
+//! finds the leaders that are missing.
+//!
+//! In Kafka: KafkaController.onControllerFailover, initializeControllerContext,
+//! ReplicaStateMachine.startup, PartitionStateMachine.startup.
+
+use super::context::{Leadership, NO_LEADER};
+use super::partition_state::PartitionState;
+use super::replica_state::ReplicaState;
+use super::step::{Purpose, Step};
+use super::{Controller, joined};
+use crate::base::trace::LogLevel;
+use crate::base::{Span, TopicPartition};
+use crate::broker::kafka_zk::{Answer, Op, Write};
+use crate::cluster::{znode_data, znode_path};
+use std::collections::BTreeMap;
+
+/// When the first check for preferred leaders comes.
+const FIRST_REBALANCE_DELAY: Span = Span::from_secs(5);
+
+impl Controller {
+    /// The steps of a new controller, in Kafka's order.
+    pub(super) fn begin_office(&mut self) {
+        self.go_on_with([
+            Step::ReadFeature,
+            Step::ListNotifications,
+            Step::ListBrokers(Purpose::Failover),
+            Step::ListTopics(Purpose::Failover),
+            Step::StartStateMachines,
+        ]);
+    }
+
+    pub(super) fn begin_failover(&mut self, step: Step) {
+        let ops = match &step {
+            Step::ReadFeature => vec![Op::get_data(znode_path::FEATURE)],
+            Step::CreateFeature => {
+                self.info(
+                    "Creating FeatureZNode at path: /feature with contents: \
+                     FeatureZNode(Enabled,Features{})",
+                );
+                vec![self.fenced(Write::Create {
+                    path: znode_path::FEATURE.to_owned(),
+                    data: Some(znode_data::FEATURE_ENABLED.into()),
+                })]
+            }
+            Step::ListNotifications => {
+                self.info("Registering handlers");
+                self.info("Deleting log dir event notifications");
+                self.info("Deleting isr change notifications");
+                let list = |path: &str| Op::GetChildren { path: path.to_owned(), watch: false };
+                vec![
+                    list(znode_path::LOG_DIR_EVENT_NOTIFICATION),
+                    list(znode_path::ISR_CHANGE_NOTIFICATION),
+                ]
+            }
+            Step::DeleteNotifications(paths) => {
+                let delete = |path: &String| self.fenced(Write::Delete { path: path.clone() });
+                paths.iter().map(delete).collect()
+            }
+            Step::ReadPartitionStates(partitions) => partitions
+                .iter()
+                .map(|partition| Op::get_data(znode_path::partition_state(partition)))
+                .collect(),
+            Step::StartStateMachines => return self.start_state_machines(),
+            Step::StartPartitions => return self.start_partitions(),
+            _ => return self.be_ready(),
+        };
+        self.ask(ops, step);
+    }
+
+    pub(super) fn finish_failover(&mut self, step: Step, answers: Vec<Answer>) {
+        match step {
+            Step::ReadFeature if answers.iter().any(Answer::is_no_node) => {
+                self.go_on_with([Step::CreateFeature]);
+            }
+            Step::ListNotifications => {
+                let parents =
+                    [znode_path::LOG_DIR_EVENT_NOTIFICATION, znode_path::ISR_CHANGE_NOTIFICATION];
+                let mut paths = Vec::new();
+                for (parent, answer) in parents.into_iter().zip(answers) {
+                    let names = answer.into_children();
+                    paths.extend(names.iter().map(|name| format!("{parent}/{name}")));
+                }
+                self.go_on_with([Step::DeleteNotifications(paths)]);
+            }
+            Step::ReadPartitionStates(partitions) => {
+                for (partition, answer) in partitions.into_iter().zip(answers) {
+                    self.note_partition_state(partition, &answer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Keeps leader and ISR as read from ZooKeeper, if they are there.
+    fn note_partition_state(&mut self, partition: TopicPartition, answer: &Answer) {
+        if let Some(leadership) = self.read_partition_state(&partition, answer) {
+            if leadership.leader == NO_LEADER {
+                self.context.reported_offline.insert(partition.clone());
+            }
+            self.context.leaderships.insert(partition, leadership);
+        }
+    }
+
+    /// Leader and ISR in the answer to a read of a state znode.
+    pub(super) fn read_partition_state(
+        &mut self,
+        partition: &TopicPartition,
+        answer: &Answer,
+    ) -> Option<Leadership> {
+        let Answer::Data { data, version, .. } = answer else { return None };
+        match znode_data::PartitionState::from_json(data) {
+            Ok(state) => Some(Leadership::of(state, *version)),
+            Err(error) => {
+                self.log(LogLevel::Error, format!("Partition {partition}: {error}"));
+                None
+            }
+        }
+    }
+
+    fn start_state_machines(&mut self) {
+        let live = joined(self.context.live_brokers(), ", ");
+        let topics = joined(&self.context.topics, ", ");
+        self.info(format!("Currently active brokers in the cluster: Set({live})"));
+        self.info("Currently shutting brokers in the cluster: Set()");
+        self.info(format!("Current list of topics in the cluster: Set({topics})"));
+        self.info("Fetching topic deletions in progress");
+        self.info("Sending update metadata request");
+        let all = self.context.live_or_shutting_down();
+        self.batch.add_update_metadata(&self.context, all, []);
+        self.send_requests();
+
+        let all_partitions: Vec<TopicPartition> =
+            self.context.assignments.keys().cloned().collect();
+        let mut online = Vec::new();
+        let mut offline: BTreeMap<i32, Vec<TopicPartition>> = BTreeMap::new();
+        for replica in self.context.replicas_of(&all_partitions) {
+            let (partition, broker) = &replica;
+            let state = if self.context.is_replica_online(*broker, partition) {
+                online.push(replica.clone());
+                ReplicaState::OnlineReplica
+            } else {
+                offline.entry(*broker).or_default().push(partition.clone());
+                ReplicaState::OfflineReplica
+            };
+            self.context.replica_states.insert(replica, state);
+        }
+        let offline = offline.into_iter().map(|(broker, its)| Step::OfflineReplicas(broker, its));
+        let mut steps = vec![Step::OnlineReplicas(online)];
+        steps.extend(offline);
+        steps.extend([Step::StartPartitions, Step::TriggerOnline, Step::Ready]);
+        self.go_on_with(steps);
+    }
+
+    fn start_partitions(&mut self) {
+        let partitions: Vec<TopicPartition> = self.context.assignments.keys().cloned().collect();
+        for partition in partitions {
+            let state = match self.context.leaderships.get(&partition) {
+                None => PartitionState::NewPartition,
+                Some(one) if self.context.is_replica_online(one.leader, &partition) => {
+                    PartitionState::OnlinePartition
+                }
+                Some(_) => PartitionState::OfflinePartition,
+            };
+            self.context.partition_states.insert(partition, state);
+        }
+    }
+
+    fn be_ready(&mut self) {
+        let epoch = self.context.epoch;
+        self.info(format!("Ready to serve as the new controller with epoch {epoch}"));
+        self.info("Starting the controller scheduler");
+        if self.config.auto_leader_rebalance_enable {
+            self.next_rebalance = Some(self.now + FIRST_REBALANCE_DELAY);
+        }
+    }
+}

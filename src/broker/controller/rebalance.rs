@@ -1,0 +1,68 @@
+//! Preferred leaders: after a failure leadership has drifted; every so often the controller gives it
+//! back to the first replica of each assignment where that is in sync.
+//!
+//! In Kafka: KafkaController.checkAndTriggerAutoLeaderRebalance.
+
+use super::Controller;
+use super::election::{ElectionStrategy, elect_preferred};
+use super::joined;
+use super::step::Step;
+use crate::base::TopicPartition;
+use crate::cluster::znode_data::ReplicaAssignment;
+use std::collections::BTreeMap;
+
+impl Controller {
+    pub(super) fn check_leader_imbalance(&mut self) {
+        self.info("Processing automatic preferred replica leader election");
+        let mut by_preferred: BTreeMap<i32, Vec<&TopicPartition>> = BTreeMap::new();
+        for (partition, assignment) in &self.context.assignments {
+            if let Some(preferred) = assignment.replicas.first() {
+                by_preferred.entry(*preferred).or_default().push(partition);
+            }
+        }
+        let percentage = self.config.leader_imbalance_per_broker_percentage;
+        let is_reassigning =
+            self.context.assignments.values().any(ReplicaAssignment::is_being_reassigned);
+        let mut steps = Vec::new();
+        for (preferred, partitions) in by_preferred {
+            let is_led_by_other = |partition: &&&TopicPartition| {
+                let leadership = self.context.leaderships.get(**partition);
+                leadership.is_some_and(|one| one.leader != preferred)
+            };
+            let drifted: Vec<_> = partitions.iter().filter(is_led_by_other).copied().collect();
+            // drifted / all > percentage / 100, without fractions.
+            let is_imbalanced =
+                drifted.len() as i64 * 100 > i64::from(percentage) * partitions.len() as i64;
+            if !is_imbalanced || is_reassigning {
+                continue;
+            }
+            let candidates: Vec<TopicPartition> = drifted
+                .into_iter()
+                .filter(|partition| self.can_preferred_replica_be_leader(partition))
+                .cloned()
+                .collect();
+            if !candidates.is_empty() {
+                steps.push(candidates);
+            }
+        }
+        for candidates in &steps {
+            let names = joined(candidates, ",");
+            self.info(format!(
+                "Starting replica leader election (PREFERRED) for partitions {names} triggered by \
+                 AutoTriggered"
+            ));
+        }
+        self.go_on_with(
+            steps
+                .into_iter()
+                .map(|candidates| Step::OnlinePartitions(candidates, ElectionStrategy::Preferred))
+                .collect::<Vec<_>>(),
+        );
+    }
+
+    fn can_preferred_replica_be_leader(&self, partition: &TopicPartition) -> bool {
+        let Some(leadership) = self.context.leaderships.get(partition) else { return false };
+        let live = self.context.live_brokers();
+        elect_preferred(self.context.replicas(partition), &leadership.isr, &live).is_some()
+    }
+}

@@ -1,0 +1,457 @@
+//! A stage for controllers: ZooKeeper as a map in memory that answers at once, and brokers that say
+//! yes to everything they are told.
+
+use crate::base::{BrokerId, Endpoint, Rng, Span, Time, TopicPartition, TraceEvent};
+use crate::broker::action::{Action, RequestContext, RequestToken};
+use crate::broker::controller::{ChannelTag, Controller, ControllerAction};
+use crate::broker::kafka_zk::Answer;
+use crate::cluster::znode_data::{
+    BrokerRegistration, ConfigOverrides, PartitionState, ReplicaAssignment, TopicAssignment,
+};
+use crate::cluster::{BrokerConfig, znode_path};
+use crate::node::Properties;
+use crate::wire::kafka::{
+    AlterIsrRequest, AlterIsrRequestPartitionData, AlterIsrRequestTopicData, AlterIsrResponse,
+    AnyRequest, AnyResponse, ControlledShutdownRequest, ControlledShutdownResponse,
+    LeaderAndIsrResponse, StopReplicaResponse, UpdateMetadataResponse,
+};
+use crate::wire::zookeeper::{
+    GetChildrenResponse, GetDataResponse, KeeperCode, MultiOperation, MultiResult, Reply, Request,
+    Stat, StatResponse,
+};
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+#[derive(Clone, Debug, Default)]
+struct Znode {
+    data: Bytes,
+    version: i32,
+    czxid: i64,
+    owner: Option<i32>,
+}
+
+type Outcome = Result<Option<Reply>, KeeperCode>;
+
+/// ZooKeeper. A session is named by its broker.
+#[derive(Default)]
+pub struct Zookeeper {
+    nodes: BTreeMap<String, Znode>,
+    zxid: i64,
+    watches: BTreeSet<(String, i32)>,
+    fired: Vec<(i32, String)>,
+    /// The next transaction is lost with its connection.
+    pub lose_next: bool,
+}
+
+impl Zookeeper {
+    fn new() -> Self {
+        let mut zookeeper = Self::default();
+        for path in znode_path::PERSISTENT_PATHS {
+            zookeeper.put(path, b"", None);
+        }
+        zookeeper
+    }
+
+    pub fn put(&mut self, path: &str, data: &[u8], owner: Option<i32>) {
+        let data = Bytes::copy_from_slice(data);
+        self.create(path, data, owner).expect("the znode is new");
+    }
+
+    fn create(&mut self, path: &str, data: Bytes, owner: Option<i32>) -> Result<(), KeeperCode> {
+        if self.nodes.contains_key(path) {
+            return Err(KeeperCode::NODE_EXISTS);
+        }
+        self.zxid += 1;
+        let znode = Znode { data, version: 0, czxid: self.zxid, owner };
+        self.nodes.insert(path.to_owned(), znode);
+        self.fire(path);
+        self.fire(parent(path));
+        Ok(())
+    }
+
+    fn set(&mut self, path: &str, data: Bytes, version: i32) -> Result<Stat, KeeperCode> {
+        let znode = self.nodes.get_mut(path).ok_or(KeeperCode::NO_NODE)?;
+        if version != -1 && version != znode.version {
+            return Err(KeeperCode::BAD_VERSION);
+        }
+        self.zxid += 1;
+        znode.data = data;
+        znode.version += 1;
+        let stat = Stat { version: znode.version, czxid: znode.czxid, ..Stat::default() };
+        self.fire(path);
+        Ok(stat)
+    }
+
+    fn delete(&mut self, path: &str) -> Result<(), KeeperCode> {
+        self.nodes.remove(path).ok_or(KeeperCode::NO_NODE)?;
+        self.zxid += 1;
+        self.fire(path);
+        self.fire(parent(path));
+        Ok(())
+    }
+
+    fn expire(&mut self, session: i32) {
+        self.watches.retain(|(_, watcher)| *watcher != session);
+        let owned = |(_, znode): &(&String, &Znode)| znode.owner == Some(session);
+        let owned: Vec<String> =
+            self.nodes.iter().filter(owned).map(|(path, _)| path.clone()).collect();
+        for path in owned {
+            self.delete(&path).expect("it is there");
+        }
+    }
+
+    fn fire(&mut self, path: &str) {
+        let hit: Vec<_> = self.watches.iter().filter(|(at, _)| at == path).cloned().collect();
+        for watch in hit {
+            self.watches.remove(&watch);
+            self.fired.push((watch.1, watch.0));
+        }
+    }
+
+    fn answer(&mut self, session: i32, request: Request) -> Outcome {
+        if self.lose_next && matches!(request, Request::Multi(_)) {
+            self.lose_next = false;
+            return Err(KeeperCode::CONNECTION_LOSS);
+        }
+        let mut watch = |path: &str, wanted: bool| {
+            if wanted {
+                self.watches.insert((path.to_owned(), session));
+            }
+        };
+        match request {
+            Request::Exists(body) => {
+                watch(&body.path, body.watch);
+                self.stat(&body.path).map(|stat| Some(Reply::Stat(StatResponse { stat })))
+            }
+            Request::GetData(body) => {
+                watch(&body.path, body.watch);
+                let stat = self.stat(&body.path)?;
+                let data = Some(self.nodes[&body.path].data.clone());
+                Ok(Some(Reply::GetData(GetDataResponse { data, stat })))
+            }
+            Request::GetChildren(body) => {
+                watch(&body.path, body.watch);
+                let children = self.children(&body.path);
+                Ok(Some(Reply::GetChildren(GetChildrenResponse { children })))
+            }
+            Request::Create(body) => {
+                let owner = (body.flags == 1).then_some(session);
+                self.create(&body.path, body.data.unwrap_or_default(), owner).map(|()| None)
+            }
+            Request::SetData(body) => {
+                let stat = self.set(&body.path, body.data.unwrap_or_default(), body.version)?;
+                Ok(Some(Reply::Stat(StatResponse { stat })))
+            }
+            Request::Delete(body) => self.delete(&body.path).map(|()| None),
+            Request::Multi(operations) => Ok(Some(Reply::Multi(self.multi(session, operations)))),
+            other => panic!("not asked by a controller: {other:?}"),
+        }
+    }
+
+    /// Tries on a copy first: all or nothing.
+    fn multi(&mut self, session: i32, operations: Vec<MultiOperation>) -> Vec<MultiResult> {
+        let (nodes, zxid) = (self.nodes.clone(), self.zxid);
+        let (watches, fired) = (self.watches.clone(), self.fired.clone());
+        let mut results = Vec::new();
+        for operation in &operations {
+            match self.one(session, operation.clone()) {
+                Ok(result) => results.push(result),
+                Err(code) => {
+                    (self.nodes, self.zxid) = (nodes, zxid);
+                    (self.watches, self.fired) = (watches, fired);
+                    let failed_at = results.len();
+                    return (0..operations.len())
+                        .map(|index| match index.cmp(&failed_at) {
+                            std::cmp::Ordering::Less => MultiResult::Error(KeeperCode::OK),
+                            std::cmp::Ordering::Equal => MultiResult::Error(code),
+                            std::cmp::Ordering::Greater => {
+                                MultiResult::Error(KeeperCode::RUNTIME_INCONSISTENCY)
+                            }
+                        })
+                        .collect();
+                }
+            }
+        }
+        results
+    }
+
+    fn one(&mut self, session: i32, operation: MultiOperation) -> Result<MultiResult, KeeperCode> {
+        match operation {
+            MultiOperation::Check(body) => {
+                let is_current = self.stat(&body.path)?.version == body.version;
+                if is_current { Ok(MultiResult::Check) } else { Err(KeeperCode::BAD_VERSION) }
+            }
+            MultiOperation::Create(body) => {
+                let owner = (body.flags == 1).then_some(session);
+                let path = body.path.clone();
+                self.create(&path, body.data.unwrap_or_default(), owner)?;
+                Ok(MultiResult::Create(crate::wire::zookeeper::CreateResponse { path }))
+            }
+            MultiOperation::SetData(body) => {
+                let stat = self.set(&body.path, body.data.unwrap_or_default(), body.version)?;
+                Ok(MultiResult::SetData(StatResponse { stat }))
+            }
+            MultiOperation::Delete(body) => self.delete(&body.path).map(|()| MultiResult::Delete),
+            other => panic!("not asked by a controller: {other:?}"),
+        }
+    }
+
+    fn stat(&self, path: &str) -> Result<Stat, KeeperCode> {
+        let znode = self.nodes.get(path).ok_or(KeeperCode::NO_NODE)?;
+        Ok(Stat { version: znode.version, czxid: znode.czxid, ..Stat::default() })
+    }
+
+    fn children(&self, path: &str) -> Vec<String> {
+        self.nodes
+            .keys()
+            .filter(|at| parent(at) == path)
+            .map(|at| at[path.len() + 1..].to_owned())
+            .collect()
+    }
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
+/// The stage.
+pub struct Stage {
+    pub now: Time,
+    pub zookeeper: Zookeeper,
+    pub controllers: BTreeMap<i32, Controller>,
+    /// What brokers were told, in order.
+    pub told: Vec<(i32, AnyRequest)>,
+    pub replies: Vec<(RequestToken, AnyResponse)>,
+    pub traces: Vec<TraceEvent>,
+    pub logs: Vec<String>,
+    /// Brokers that do not answer.
+    pub deaf: BTreeSet<i32>,
+    pub unanswered: Vec<(i32, ChannelTag)>,
+    next_token: u64,
+}
+
+impl Stage {
+    /// Brokers 1 to `brokers`, registered and running.
+    pub fn new(brokers: i32) -> Self {
+        let mut stage = Self {
+            now: Time::from_millis(1_000),
+            zookeeper: Zookeeper::new(),
+            controllers: BTreeMap::new(),
+            told: Vec::new(),
+            replies: Vec::new(),
+            traces: Vec::new(),
+            logs: Vec::new(),
+            deaf: BTreeSet::new(),
+            unanswered: Vec::new(),
+            next_token: 0,
+        };
+        for broker in 1..=brokers {
+            stage.start_broker(broker);
+        }
+        stage
+    }
+
+    /// Starts a broker: a new life with a new registration.
+    pub fn start_broker(&mut self, broker: i32) {
+        let registration = BrokerRegistration {
+            endpoint: Endpoint::new(format!("broker-{broker}"), 9092),
+            rack: None,
+            timestamp_ms: self.now.as_millis(),
+        };
+        let path = znode_path::broker(BrokerId(broker));
+        self.zookeeper.put(&path, &registration.to_json(), Some(broker));
+        let config = BrokerConfig::of(&Properties::default()).expect("defaults are valid");
+        let controller = Controller::new(BrokerId(broker), config, Rng::new(broker as u64));
+        self.controllers.insert(broker, controller);
+        self.act(broker, Controller::on_session_established);
+    }
+
+    /// Kills a broker; its session expires at once.
+    pub fn kill_broker(&mut self, broker: i32) {
+        self.controllers.remove(&broker);
+        self.zookeeper.expire(broker);
+        self.settle();
+    }
+
+    /// Lets a controller do something, and everything that follows from it.
+    pub fn act(
+        &mut self,
+        broker: i32,
+        act: impl FnOnce(&mut Controller, Time) -> Vec<ControllerAction>,
+    ) {
+        let controller = self.controllers.get_mut(&broker).expect("the broker runs");
+        let actions = act(controller, self.now);
+        self.apply(broker, actions);
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        while !self.zookeeper.fired.is_empty() {
+            let (broker, path) = self.zookeeper.fired.remove(0);
+            if let Some(controller) = self.controllers.get_mut(&broker) {
+                let actions = controller.on_watch(self.now, &path);
+                self.apply(broker, actions);
+            }
+        }
+    }
+
+    fn apply(&mut self, broker: i32, actions: Vec<ControllerAction>) {
+        let mut queue = VecDeque::from(actions);
+        while let Some(action) = queue.pop_front() {
+            let Some(controller) = self.controllers.get_mut(&broker) else { return };
+            match action {
+                Action::Zookeeper { request, tag } => {
+                    let answer = Answer::from(self.zookeeper.answer(broker, request.into()));
+                    queue.extend(controller.on_zookeeper(self.now, tag, answer));
+                }
+                Action::Send { to, request, tag } => {
+                    if self.deaf.contains(&to.id.0) {
+                        self.unanswered.push((broker, tag));
+                        continue;
+                    }
+                    self.told.push((to.id.0, request.clone()));
+                    let response = yes(&request);
+                    queue.extend(controller.on_response(self.now, tag, Ok(response)));
+                }
+                Action::Reply { token, response } => self.replies.push((token, response)),
+                Action::Trace(event) => self.traces.push(event),
+                Action::Log { text, .. } => self.logs.push(text),
+                Action::Disconnect(_) => {}
+                other => panic!("not done by a controller: {other:?}"),
+            }
+        }
+    }
+
+    /// Lets time pass, with the wake-ups in it.
+    pub fn pass(&mut self, span: Span) {
+        let until = self.now + span;
+        loop {
+            let next = self
+                .controllers
+                .iter()
+                .filter_map(|(id, one)| Some((one.next_wakeup()?.at, *id)))
+                .min();
+            match next.filter(|(at, _)| *at <= until) {
+                Some((at, broker)) => {
+                    self.now = at.max(self.now);
+                    self.act(broker, Controller::on_wake);
+                }
+                None => break,
+            }
+        }
+        self.now = until;
+    }
+
+    /// Creates a topic as the admin manager does.
+    pub fn create_topic(&mut self, topic: &str, partitions: &[&[i32]], configs: &[(&str, &str)]) {
+        let config =
+            configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let overrides = ConfigOverrides::of(config).to_json();
+        self.zookeeper.put(&znode_path::topic_config(topic), &overrides, None);
+        let replicas = (0..).zip(partitions.iter().map(|one| ReplicaAssignment::of(one.to_vec())));
+        let assignment = TopicAssignment { topic_id: None, partitions: replicas.collect() };
+        self.zookeeper.put(&znode_path::topic(topic), &assignment.to_json(), None);
+        self.settle();
+    }
+
+    /// Changes the assignment of a topic, as CreatePartitions does.
+    pub fn set_partitions(&mut self, topic: &str, partitions: &[&[i32]]) {
+        let replicas = (0..).zip(partitions.iter().map(|one| ReplicaAssignment::of(one.to_vec())));
+        let assignment = TopicAssignment { topic_id: None, partitions: replicas.collect() };
+        let data = Bytes::from(assignment.to_json());
+        self.zookeeper.set(&znode_path::topic(topic), data, -1).expect("the topic exists");
+        self.settle();
+    }
+
+    /// Whether a partition has a state in ZooKeeper.
+    pub fn has_state(&self, topic: &str, partition: i32) -> bool {
+        let path = znode_path::partition_state(&TopicPartition::new(topic, partition));
+        self.zookeeper.nodes.contains_key(&path)
+    }
+
+    /// Leader, leader epoch and ISR of a partition in ZooKeeper.
+    pub fn state(&self, topic: &str, partition: i32) -> (i32, i32, Vec<i32>) {
+        let path = znode_path::partition_state(&TopicPartition::new(topic, partition));
+        let state = PartitionState::from_json(&self.zookeeper.nodes[&path].data).expect("a state");
+        (state.leader, state.leader_epoch, state.isr)
+    }
+
+    pub fn state_version(&self, topic: &str, partition: i32) -> i32 {
+        let path = znode_path::partition_state(&TopicPartition::new(topic, partition));
+        self.zookeeper.nodes[&path].version
+    }
+
+    pub fn broker_epoch(&self, broker: i32) -> i64 {
+        self.zookeeper.nodes[&znode_path::broker(BrokerId(broker))].czxid
+    }
+
+    /// Who is active controller.
+    pub fn active(&self) -> Vec<i32> {
+        self.controllers.iter().filter(|(_, one)| one.is_active()).map(|(id, _)| *id).collect()
+    }
+
+    /// A leader asks controller `controller` for another ISR.
+    pub fn alter_isr(
+        &mut self,
+        controller: i32,
+        (broker, broker_epoch): (i32, i64),
+        topic: &str,
+        (leader_epoch, new_isr, version): (i32, &[i32], i32),
+    ) -> AlterIsrResponse {
+        let request = AlterIsrRequest {
+            broker_id: broker,
+            broker_epoch,
+            topics: vec![AlterIsrRequestTopicData {
+                name: topic.to_owned(),
+                partitions: vec![AlterIsrRequestPartitionData {
+                    partition_index: 0,
+                    leader_epoch,
+                    new_isr: new_isr.to_vec(),
+                    current_isr_version: version,
+                }],
+            }],
+        };
+        let context = self.context();
+        self.act(controller, |one, now| one.handle_alter_isr(now, &context, request));
+        match self.reply_to(context.token) {
+            AnyResponse::AlterIsr(response) => response,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A broker asks controller `controller` to let it stop.
+    pub fn shut_down(&mut self, controller: i32, broker: i32) -> ControlledShutdownResponse {
+        let broker_epoch = self.broker_epoch(broker);
+        let request = ControlledShutdownRequest { broker_id: broker, broker_epoch };
+        let context = self.context();
+        self.act(controller, |one, now| one.handle_controlled_shutdown(now, &context, &request));
+        match self.reply_to(context.token) {
+            AnyResponse::ControlledShutdown(response) => response,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn context(&mut self) -> RequestContext {
+        self.next_token += 1;
+        RequestContext {
+            token: RequestToken(self.next_token),
+            api_version: 0,
+            client_id: String::new(),
+            client_host: "/broker".to_owned(),
+        }
+    }
+
+    fn reply_to(&self, token: RequestToken) -> AnyResponse {
+        let found = self.replies.iter().find(|(to, _)| *to == token);
+        found.expect("the request was answered").1.clone()
+    }
+}
+
+fn yes(request: &AnyRequest) -> AnyResponse {
+    match request {
+        AnyRequest::LeaderAndIsr(_) => LeaderAndIsrResponse::default().into(),
+        AnyRequest::UpdateMetadata(_) => UpdateMetadataResponse::default().into(),
+        AnyRequest::StopReplica(_) => StopReplicaResponse::default().into(),
+        other => panic!("not said by a controller: {other:?}"),
+    }
+}
