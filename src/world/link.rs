@@ -9,6 +9,7 @@ mod connection;
 mod flow;
 
 pub(super) use connection::{Connection, Item, Side, What, Who};
+pub(super) use flow::SentFrame;
 
 use super::trace_log::TraceLog;
 use crate::base::{ConnId, Endpoint, MachineId, ProcessId, Rng, Span, Time};
@@ -175,6 +176,11 @@ impl Network {
                 flying.map(move |item| (connection, side, item))
             })
         })
+    }
+
+    /// Whether a connection still stands.
+    pub fn has(&self, conn: &ConnId) -> bool {
+        self.connections.contains_key(conn)
     }
 
     /// Goes over everything that is under way, for a digest.

@@ -147,7 +147,9 @@ impl Profile {
             own.iter().chain(common).for_each(|(key, value)| properties.set(key, *value));
         }
         if program == Program::Broker {
-            SANDBOX_BROKER.iter().for_each(|(key, value)| properties.set(key, *value));
+            for (key, value) in SANDBOX_BROKER {
+                properties.set(key, value);
+            }
             if self != Self::Teaching {
                 // Fifty logs on each broker would be most of what a tab stores and shows.
                 properties.set("offsets.topic.num.partitions", "4");
@@ -197,7 +199,9 @@ impl WorldConfig {
     /// Adds a client with the defaults and `own` properties.
     pub fn client(&mut self, name: &str, program: Program, own: &[(&str, &str)]) -> &mut Self {
         let mut properties = self.defaults.get(&program).cloned().unwrap_or_default();
-        own.iter().for_each(|(key, value)| properties.set(key, *value));
+        for (key, value) in own {
+            properties.set(key, *value);
+        }
         self.process(name, program, properties)
     }
 

@@ -224,7 +224,11 @@ impl World {
                 self.network.dial(at, (who, machine), conn, &to, cause);
             }
             Effect::Send { conn, frame } => {
-                let _ = self.network.send(at, who, conn, frame, cause, &mut self.trace);
+                let bytes = frame.clone();
+                let sent = self.network.send(at, who, conn, frame, cause, &mut self.trace);
+                if let Some(sent) = sent {
+                    self.note_frame((source, sent.to), &sent, bytes);
+                }
             }
             Effect::Hangup(conn) => {
                 self.network.hang_up(at, who, conn, cause, &mut self.trace);

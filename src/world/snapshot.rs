@@ -50,7 +50,9 @@ impl World {
         add(&mut hasher, &(self.clock, self.trace.hash(), &self.network.machines));
         for process in &self.processes {
             add(&mut hasher, &(process.spec.as_ref(), &process.life, process.incarnation));
-            add(&mut hasher, &(process.view.as_deref(), &process.wake, process.not_before));
+            // The last view of a dead process was taken whenever somebody last looked.
+            let view = process.view.as_deref().filter(|_| process.is_alive());
+            add(&mut hasher, &(view, &process.wake, process.not_before));
             add(&mut hasher, &(&process.inputs, &process.stalled));
         }
         for (conn, side, item) in self.network.items() {

@@ -4,6 +4,7 @@ use super::action::Action;
 use super::config::WorldConfig;
 use super::link::{Machine, Network};
 use super::lives::{Life, Proc};
+use super::observer::Observer;
 use super::round::{HostOrder, LifeLog};
 use super::trace_log::TraceLog;
 use crate::base::{Cause, EventId, Incarnation, MachineId, ProcessId, Rng, Span, Time, TraceEvent};
@@ -45,6 +46,9 @@ pub struct World {
     pub(super) cuts: Vec<(Time, Cause, ProcessId, Cut)>,
     pub(super) views_wanted: bool,
     pub(super) lives_kept: bool,
+    pub(super) observer: Option<Observer>,
+    /// The last event that a picture brought.
+    pub(super) shown: EventId,
 }
 
 /// What became of a command that a process was told.
@@ -87,6 +91,8 @@ impl World {
             cuts: Vec::new(),
             views_wanted: false,
             lives_kept: false,
+            observer: None,
+            shown: EventId(0),
         };
         for process in config.processes {
             let (name, machine) = (process.name.as_str(), process.machine.as_str());

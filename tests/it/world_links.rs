@@ -281,3 +281,27 @@ fn impossible_actions_change_nothing_and_say_why() {
     assert_eq!(host.world().trace().hash(), before);
     assert!(host.world().recorded_actions().is_empty());
 }
+
+#[test]
+fn a_picture_shows_what_flies_and_what_is_held_up() {
+    let mut host = pair("server");
+    host.world_mut().observe(true);
+    host.run_until(at(20));
+    let picture = host.world_mut().picture(at(20));
+    let cards: Vec<_> = picture.processes.iter().map(|card| card.name.as_str()).collect();
+    assert_eq!(cards, ["server", "client"]);
+    assert!(picture.processes.iter().all(|card| card.view.is_some()), "views were asked for");
+    let [frame] = picture.flying.as_slice() else { panic!("{:?}", picture.flying) };
+    assert_eq!((frame.sent, frame.due, frame.size_bytes), (at(18), at(22), 1));
+    assert_eq!((frame.from, frame.to), (ProcessId(2), ProcessId(1)));
+    let details = host.world_mut().frame_details(frame.id).expect("kept");
+    assert_eq!(details.bytes.as_ref(), [2]);
+    assert_eq!(picture.events.len() as u64, picture.events_total);
+    assert!(host.world_mut().picture(at(20)).events.is_empty(), "each event is shown once");
+    act(&mut host, 20, "isolate server");
+    host.run_until(at(40));
+    let picture = host.world_mut().picture(at(40));
+    assert_eq!(picture.processes[0].isolated, (true, true));
+    assert!(picture.flying.iter().all(|frame| frame.due == Time::MAX));
+    assert_eq!(picture.flying.len(), 3, "frames 2 to 4");
+}

@@ -4,7 +4,7 @@ use super::super::trace_log::TraceLog;
 use super::connection::{EndState, resolve, trace_lost};
 use super::{Connection, Item, Network, Side, What, Who};
 use crate::base::{
-    Cause, ConnId, Endpoint, EventId, MachineId, StableHasher, Time, TraceEvent, limits,
+    Cause, ConnId, Endpoint, EventId, MachineId, ProcessId, StableHasher, Time, TraceEvent, limits,
 };
 use crate::node::CloseReason;
 use bytes::Bytes;
@@ -13,7 +13,9 @@ use bytes::Bytes;
 pub(in crate::world) struct SentFrame {
     pub event: EventId,
     pub conn: ConnId,
+    /// The end that it goes to.
     pub side: Side,
+    pub to: ProcessId,
 }
 
 impl Network {
@@ -112,7 +114,7 @@ impl Network {
         let event = trace.push(at, Some(from), cause, sent);
         let what = What::Frame { bytes, event };
         self.push_due(id, side, (at, due), Cause::Event(event), what);
-        Some(SentFrame { event, conn: id, side })
+        Some(SentFrame { event, conn: id, side, to })
     }
 
     /// The send buffer is full: both ends lose the connection.
