@@ -56,9 +56,15 @@ impl Form {
 }
 
 /// A type that a field can have.
-pub trait Field: Sized {
+pub trait Field: Default {
+    /// Reads a value over this one, in place: what is large is never moved.
+    fn read_over(&mut self, reader: &mut Reader, form: Form) -> Result<(), DecodeError>;
     /// Reads a value.
-    fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError>;
+    fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
+        let mut value = Self::default();
+        value.read_over(reader, form)?;
+        Ok(value)
+    }
     /// Writes the value. A null where the form has none becomes the empty value.
     fn write(&self, writer: &mut Writer, form: Form);
     /// The type's name for the inspector.
@@ -75,20 +81,40 @@ pub trait Field: Sized {
     }
 }
 
-/// Reads one field of a message and records it.
+/// Reads one field by itself and records it.
 pub(super) fn read_field<T: Field>(
     reader: &mut Reader,
     name: &'static str,
     form: Form,
-    inside: Option<Describe>,
 ) -> Result<T, DecodeError> {
-    reader.open(name, T::type_name(form));
-    let value = T::read(reader, form)?;
-    if let Some(inside) = inside {
-        reader.describe_last(value.content_len(), inside);
-    }
-    reader.close(|| value.text());
+    let mut value = T::default();
+    read_field_over(&mut value, reader, name, form, None)?;
     Ok(value)
+}
+
+/// Reads one field of a message in its place and records it.
+pub(super) fn read_field_over<T: Field>(
+    field: &mut T,
+    reader: &mut Reader,
+    name: &'static str,
+    form: Form,
+    inside: Option<Describe>,
+) -> Result<(), DecodeError> {
+    if !reader.is_recording() {
+        return field.read_over(reader, form);
+    }
+    reader.open(name, T::type_name(form));
+    field.read_over(reader, form)?;
+    if let Some(inside) = inside {
+        reader.describe_last(field.content_len(), inside);
+    }
+    reader.close(|| field.text());
+    Ok(())
+}
+
+/// Whether `version` has a field of versions `low` to `high`.
+pub(super) const fn has(version: i16, low: i16, high: i16) -> bool {
+    low <= version && version <= high
 }
 
 /// Writes a tagged field: its number, its size, its value.
@@ -137,14 +163,15 @@ macro_rules! messages {
         }
 
         impl $crate::wire::schema::Field for $name {
-            fn read(
+            fn read_over(
+                &mut self,
                 reader: &mut $crate::wire::Reader,
                 form: $crate::wire::schema::Form,
-            ) -> Result<Self, $crate::wire::DecodeError> {
-                let mut value = Self::default();
+            ) -> Result<(), $crate::wire::DecodeError> {
                 $( messages!(@untagged $($tag)?; {
                     if messages!(@in form.version, $low $(- $high)?) {
-                        value.$field = $crate::wire::schema::read_field(
+                        $crate::wire::schema::read_field_over(
+                            &mut self.$field,
                             reader,
                             stringify!($field),
                             form.nullable(messages!(@null form.version $(, $null)?)),
@@ -157,7 +184,8 @@ macro_rules! messages {
                         let _ = (&*reader, tag);
                         $( messages!(@tagged $($tag)?; |number| {
                             if tag == number && messages!(@in form.version, $low $(- $high)?) {
-                                value.$field = $crate::wire::schema::read_field(
+                                $crate::wire::schema::read_field_over(
+                                    &mut self.$field,
                                     reader,
                                     stringify!($field),
                                     form.nullable(messages!(@null form.version $(, $null)?)),
@@ -169,7 +197,7 @@ macro_rules! messages {
                         Ok(false)
                     })?;
                 }
-                Ok(value)
+                Ok(())
             }
 
             fn write(
@@ -220,8 +248,12 @@ macro_rules! messages {
     (@since) => { " on" };
     (@default $ty:ty) => { <$ty>::default() };
     (@default $ty:ty, $value:literal) => { $value };
-    (@in $version:expr, $low:literal) => { $version >= $low };
-    (@in $version:expr, $low:literal - $high:literal) => { ($low..=$high).contains(&$version) };
+    (@in $version:expr, $low:literal) => {
+        $crate::wire::schema::has($version, $low, i16::MAX)
+    };
+    (@in $version:expr, $low:literal - $high:literal) => {
+        $crate::wire::schema::has($version, $low, $high)
+    };
     (@null $version:expr) => { false };
     (@null $version:expr, $low:literal) => { $version >= $low };
     (@inside) => { None };

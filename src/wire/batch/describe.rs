@@ -26,10 +26,10 @@ fn whole_batch(reader: &Reader) -> Option<usize> {
 fn describe_batch(reader: &mut Reader) -> Result<(), DecodeError> {
     let plain = Form::plain(i16::from(MAGIC));
     let batch = RecordBatchView { bytes: reader.rest() };
-    read_field::<i64>(reader, "base_offset", plain, None)?;
-    read_field::<i32>(reader, "batch_length", plain, None)?;
-    read_field::<i32>(reader, "partition_leader_epoch", plain, None)?;
-    read_field::<i8>(reader, "magic", plain, None)?;
+    read_field::<i64>(reader, "base_offset", plain)?;
+    read_field::<i32>(reader, "batch_length", plain)?;
+    read_field::<i32>(reader, "partition_leader_epoch", plain)?;
+    read_field::<i8>(reader, "magic", plain)?;
     reader.open("crc", "uint32");
     let crc = reader.u32()?;
     reader.close(|| match batch.verify() {
@@ -39,13 +39,13 @@ fn describe_batch(reader: &mut Reader) -> Result<(), DecodeError> {
     reader.open("attributes", "int16");
     reader.i16()?;
     reader.close(|| attributes_text(&batch));
-    read_field::<i32>(reader, "last_offset_delta", plain, None)?;
-    read_field::<i64>(reader, "base_timestamp", plain, None)?;
-    read_field::<i64>(reader, "max_timestamp", plain, None)?;
-    read_field::<i64>(reader, "producer_id", plain, None)?;
-    read_field::<i16>(reader, "producer_epoch", plain, None)?;
-    read_field::<i32>(reader, "base_sequence", plain, None)?;
-    let count = read_field::<i32>(reader, "record_count", plain, None)?;
+    read_field::<i32>(reader, "last_offset_delta", plain)?;
+    read_field::<i64>(reader, "base_timestamp", plain)?;
+    read_field::<i64>(reader, "max_timestamp", plain)?;
+    read_field::<i64>(reader, "producer_id", plain)?;
+    read_field::<i16>(reader, "producer_epoch", plain)?;
+    read_field::<i32>(reader, "base_sequence", plain)?;
+    let count = read_field::<i32>(reader, "record_count", plain)?;
     if batch.compression() != Compression::None {
         reader.open("records", "compressed_records");
         reader.take(batch.size() - HEADER_SIZE)?;

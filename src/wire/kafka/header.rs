@@ -34,9 +34,9 @@ impl RequestHeader {
     pub fn read(reader: &mut Reader) -> Result<Self, DecodeError> {
         let plain = Form::plain(0);
         let mut header = Self {
-            api_key: read_field(reader, "request_api_key", plain, None)?,
-            api_version: read_field(reader, "request_api_version", plain, None)?,
-            correlation_id: read_field(reader, "correlation_id", plain, None)?,
+            api_key: read_field(reader, "request_api_key", plain)?,
+            api_version: read_field(reader, "request_api_version", plain)?,
+            correlation_id: read_field(reader, "correlation_id", plain)?,
             client_id: None,
         };
         let Some(api) = header.api() else {
@@ -44,7 +44,7 @@ impl RequestHeader {
         };
         let version = api.request_header_version(header.api_version);
         if version >= 1 {
-            header.client_id = read_field(reader, "client_id", plain.nullable(true), None)?;
+            header.client_id = read_field(reader, "client_id", plain.nullable(true))?;
         }
         if version >= 2 {
             reader.tagged_fields(&mut |_, _| Ok(false))?;
@@ -77,7 +77,7 @@ pub struct ResponseHeader {
 impl ResponseHeader {
     /// Reads the header in front of a response of `api` in `version`.
     pub fn read(reader: &mut Reader, api: ApiKey, version: i16) -> Result<Self, DecodeError> {
-        let correlation_id = read_field(reader, "correlation_id", Form::plain(0), None)?;
+        let correlation_id = read_field(reader, "correlation_id", Form::plain(0))?;
         if api.response_header_version(version) >= 1 {
             reader.tagged_fields(&mut |_, _| Ok(false))?;
         }

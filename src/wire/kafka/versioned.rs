@@ -24,7 +24,7 @@ pub trait Versioned: Field {
     /// Reads version and content.
     fn read_versioned(reader: &mut Reader) -> Result<Self, DecodeError> {
         let at = reader.position();
-        let version: i16 = read_field(reader, "version", Form::plain(0), None)?;
+        let version: i16 = read_field(reader, "version", Form::plain(0))?;
         let newest = *Self::VERSIONS.end();
         let version = if Self::READS_NEWER { version.min(newest) } else { version };
         if !Self::VERSIONS.contains(&version) {

@@ -8,8 +8,9 @@ use crate::wire::{DecodeError, ErrorCode, Reader, Uuid, Writer};
 macro_rules! number_fields {
     ($($ty:ty, $method:ident, $name:literal;)*) => { $(
         impl Field for $ty {
-            fn read(reader: &mut Reader, _: Form) -> Result<Self, DecodeError> {
-                reader.$method()
+            fn read_over(&mut self, reader: &mut Reader, _: Form) -> Result<(), DecodeError> {
+                *self = reader.$method()?;
+                Ok(())
             }
             fn write(&self, writer: &mut Writer, _: Form) {
                 writer.$method(*self);
@@ -38,8 +39,9 @@ number_fields! {
 }
 
 impl Field for ErrorCode {
-    fn read(reader: &mut Reader, _: Form) -> Result<Self, DecodeError> {
-        reader.i16().map(Self)
+    fn read_over(&mut self, reader: &mut Reader, _: Form) -> Result<(), DecodeError> {
+        self.0 = reader.i16()?;
+        Ok(())
     }
     fn write(&self, writer: &mut Writer, _: Form) {
         writer.i16(self.0);
@@ -56,10 +58,9 @@ impl Field for ErrorCode {
 }
 
 impl Field for Uuid {
-    fn read(reader: &mut Reader, _: Form) -> Result<Self, DecodeError> {
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(reader.take(16)?);
-        Ok(Self(bytes))
+    fn read_over(&mut self, reader: &mut Reader, _: Form) -> Result<(), DecodeError> {
+        self.0.copy_from_slice(reader.take(16)?);
+        Ok(())
     }
     fn write(&self, writer: &mut Writer, _: Form) {
         writer.put(&self.0);
@@ -76,9 +77,10 @@ impl Field for Uuid {
 }
 
 impl Field for Option<String> {
-    fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
+    fn read_over(&mut self, reader: &mut Reader, form: Form) -> Result<(), DecodeError> {
         let value = reader.string(form.lengths)?;
-        refuse_null(reader, form, value)
+        *self = refuse_null(reader, form, value)?;
+        Ok(())
     }
     fn write(&self, writer: &mut Writer, form: Form) {
         let value = self.as_deref();
@@ -106,9 +108,10 @@ impl Field for Option<String> {
 }
 
 impl Field for String {
-    fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
-        let value = Option::<String>::read(reader, form.nullable(false))?;
-        Ok(value.unwrap_or_default())
+    fn read_over(&mut self, reader: &mut Reader, form: Form) -> Result<(), DecodeError> {
+        let value = reader.string(form.lengths)?;
+        *self = refuse_null(reader, form.nullable(false), value)?.unwrap_or_default();
+        Ok(())
     }
     fn write(&self, writer: &mut Writer, form: Form) {
         writer.string(Some(self), form.lengths);
@@ -125,9 +128,10 @@ impl Field for String {
 }
 
 impl Field for Option<Bytes> {
-    fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
+    fn read_over(&mut self, reader: &mut Reader, form: Form) -> Result<(), DecodeError> {
         let value = reader.bytes(form.lengths)?;
-        refuse_null(reader, form, value)
+        *self = refuse_null(reader, form, value)?;
+        Ok(())
     }
     fn write(&self, writer: &mut Writer, form: Form) {
         let value = self.as_deref();
@@ -154,9 +158,10 @@ impl Field for Option<Bytes> {
 }
 
 impl Field for Bytes {
-    fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
-        let value = Option::<Bytes>::read(reader, form.nullable(false))?;
-        Ok(value.unwrap_or_default())
+    fn read_over(&mut self, reader: &mut Reader, form: Form) -> Result<(), DecodeError> {
+        let value = reader.bytes(form.lengths)?;
+        *self = refuse_null(reader, form.nullable(false), value)?.unwrap_or_default();
+        Ok(())
     }
     fn write(&self, writer: &mut Writer, form: Form) {
         writer.bytes(Some(self), form.lengths);
@@ -175,26 +180,14 @@ impl Field for Bytes {
     }
 }
 
-impl<T: Field> Field for Option<Vec<T>> {
-    fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
-        let element = form.nullable(false);
-        let count = reader.count(form.lengths, T::min_size(element))?;
-        let Some(count) = refuse_null(reader, form, count)? else {
-            return Ok(None);
-        };
-        let mut elements = Vec::with_capacity(count);
-        for index in 0..count {
-            reader.open_element(index, T::type_name(element));
-            let value = T::read(reader, element)?;
-            reader.close(|| value.text());
-            elements.push(value);
-        }
-        Ok(Some(elements))
+impl<T: Field> Field for Vec<T> {
+    fn read_over(&mut self, reader: &mut Reader, form: Form) -> Result<(), DecodeError> {
+        let count = count::<T>(reader, form.nullable(false))?.unwrap_or_default();
+        read_elements(self, count, reader, form.nullable(false))
     }
     fn write(&self, writer: &mut Writer, form: Form) {
-        let count = self.as_ref().map(Vec::len);
-        writer.count(if form.nullable { count } else { count.or(Some(0)) }, form.lengths);
-        for element in self.iter().flatten() {
+        writer.count(Some(self.len()), form.lengths);
+        for element in self {
             element.write(writer, form.nullable(false));
         }
     }
@@ -209,30 +202,53 @@ impl<T: Field> Field for Option<Vec<T>> {
         if form.is_flexible() { 1 } else { 4 }
     }
     fn text(&self) -> String {
+        self.len().to_string()
+    }
+}
+
+impl<T: Field> Field for Option<Vec<T>> {
+    fn read_over(&mut self, reader: &mut Reader, form: Form) -> Result<(), DecodeError> {
+        *self = None;
+        let Some(count) = count::<T>(reader, form)? else { return Ok(()) };
+        read_elements(self.insert(Vec::new()), count, reader, form.nullable(false))
+    }
+    fn write(&self, writer: &mut Writer, form: Form) {
+        match self {
+            Some(elements) => elements.write(writer, form),
+            None => writer.count(if form.nullable { None } else { Some(0) }, form.lengths),
+        }
+    }
+    fn type_name(form: Form) -> &'static str {
+        Vec::<T>::type_name(form)
+    }
+    fn min_size(form: Form) -> usize {
+        Vec::<T>::min_size(form)
+    }
+    fn text(&self) -> String {
         self.as_ref().map_or_else(|| "null".to_owned(), |elements| elements.len().to_string())
     }
 }
 
-impl<T: Field> Field for Vec<T> {
-    fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
-        let value = Option::<Vec<T>>::read(reader, form.nullable(false))?;
-        Ok(value.unwrap_or_default())
+/// The number of elements that follow.
+fn count<T: Field>(reader: &mut Reader, form: Form) -> Result<Option<usize>, DecodeError> {
+    let count = reader.count(form.lengths, T::min_size(form.nullable(false)))?;
+    refuse_null(reader, form, count)
+}
+
+fn read_elements<T: Field>(
+    elements: &mut Vec<T>,
+    count: usize,
+    reader: &mut Reader,
+    form: Form,
+) -> Result<(), DecodeError> {
+    elements.clear();
+    elements.resize_with(count, T::default);
+    for (index, element) in elements.iter_mut().enumerate() {
+        reader.open_element(index, T::type_name(form));
+        element.read_over(reader, form)?;
+        reader.close(|| element.text());
     }
-    fn write(&self, writer: &mut Writer, form: Form) {
-        writer.count(Some(self.len()), form.lengths);
-        for element in self {
-            element.write(writer, form.nullable(false));
-        }
-    }
-    fn type_name(form: Form) -> &'static str {
-        Option::<Vec<T>>::type_name(form)
-    }
-    fn min_size(form: Form) -> usize {
-        Option::<Vec<T>>::min_size(form)
-    }
-    fn text(&self) -> String {
-        self.len().to_string()
-    }
+    Ok(())
 }
 
 fn refuse_null<T>(reader: &Reader, form: Form, value: Option<T>) -> Result<Option<T>, DecodeError> {

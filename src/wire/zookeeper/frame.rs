@@ -50,7 +50,7 @@ pub struct ConnectResponse {
 fn read_only(reader: &mut Reader) -> Result<Option<bool>, DecodeError> {
     match reader.remaining() {
         0 => Ok(None),
-        _ => read_field(reader, "read_only", FORM, None).map(Some),
+        _ => read_field(reader, "read_only", FORM).map(Some),
     }
 }
 
@@ -63,11 +63,11 @@ fn write_read_only(writer: &mut Writer, read_only: Option<bool>) {
 impl ConnectRequest {
     fn read(reader: &mut Reader) -> Result<Self, DecodeError> {
         Ok(Self {
-            protocol_version: read_field(reader, "protocol_version", FORM, None)?,
-            last_zxid_seen: read_field(reader, "last_zxid_seen", FORM, None)?,
-            timeout: read_field(reader, "timeout", FORM, None)?,
-            session_id: read_field(reader, "session_id", FORM, None)?,
-            password: read_field(reader, "password", FORM, None)?,
+            protocol_version: read_field(reader, "protocol_version", FORM)?,
+            last_zxid_seen: read_field(reader, "last_zxid_seen", FORM)?,
+            timeout: read_field(reader, "timeout", FORM)?,
+            session_id: read_field(reader, "session_id", FORM)?,
+            password: read_field(reader, "password", FORM)?,
             read_only: read_only(reader)?,
         })
     }
@@ -93,10 +93,10 @@ impl ConnectRequest {
 impl ConnectResponse {
     fn read(reader: &mut Reader) -> Result<Self, DecodeError> {
         Ok(Self {
-            protocol_version: read_field(reader, "protocol_version", FORM, None)?,
-            timeout: read_field(reader, "timeout", FORM, None)?,
-            session_id: read_field(reader, "session_id", FORM, None)?,
-            password: read_field(reader, "password", FORM, None)?,
+            protocol_version: read_field(reader, "protocol_version", FORM)?,
+            timeout: read_field(reader, "timeout", FORM)?,
+            session_id: read_field(reader, "session_id", FORM)?,
+            password: read_field(reader, "password", FORM)?,
             read_only: read_only(reader)?,
         })
     }

@@ -168,8 +168,9 @@ fn write_end(writer: &mut Writer, form: Form) {
 }
 
 impl Field for Vec<MultiOperation> {
-    fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
-        read_all(reader, form, MultiOperation::read_one)
+    fn read_over(&mut self, reader: &mut Reader, form: Form) -> Result<(), DecodeError> {
+        *self = read_all(reader, form, MultiOperation::read_one)?;
+        Ok(())
     }
 
     fn write(&self, writer: &mut Writer, form: Form) {
@@ -191,8 +192,9 @@ impl Field for Vec<MultiOperation> {
 }
 
 impl Field for Vec<MultiResult> {
-    fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
-        read_all(reader, form, MultiResult::read_one)
+    fn read_over(&mut self, reader: &mut Reader, form: Form) -> Result<(), DecodeError> {
+        *self = read_all(reader, form, MultiResult::read_one)?;
+        Ok(())
     }
 
     fn write(&self, writer: &mut Writer, form: Form) {
