@@ -107,3 +107,92 @@ fn every_truncation_is_refused() {
         }
     }
 }
+
+#[test]
+fn bit_flips_are_read_or_refused_without_a_panic() {
+    for exchange in golden() {
+        let Some(api) = known(&exchange) else { continue };
+        for bit in (0..exchange.request.len() * 8).step_by(61) {
+            let request = flipped(&exchange.request, bit);
+            drop(decode_request(&request));
+            assert_eq!(describe_request(&request).end as usize, request.len());
+        }
+        let Some(frame) = &exchange.response else { continue };
+        for bit in (0..frame.len() * 8).step_by(199) {
+            let response = flipped(frame, bit);
+            drop(decode_any_response(&response, api, exchange.version));
+            let tree = describe_response(&response, api, exchange.version);
+            assert_eq!(tree.end as usize, response.len());
+        }
+    }
+}
+
+fn flipped(frame: &Bytes, bit: usize) -> Bytes {
+    let mut bytes = frame.to_vec();
+    bytes[bit / 8] ^= 1 << (bit % 8);
+    bytes.into()
+}
+
+#[test]
+fn a_count_beyond_the_frame_is_refused_before_anything_is_allocated() {
+    let mut writer = Writer::new();
+    RequestHeader::new(ApiKey::Metadata, 0, 1, None).write(&mut writer);
+    writer.i32(i32::MAX);
+    let error = DecodeError::InvalidLength { at: 10, length: i64::from(i32::MAX) };
+    match decode_request(&writer.finish()) {
+        Err(RequestError::Malformed { error: found, .. }) => assert_eq!(found, error),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn trees_name_every_byte_of_recorded_frames() {
+    for exchange in golden() {
+        let Some(api) = known(&exchange) else { continue };
+        let tree = describe_request(&exchange.request);
+        assert_eq!(covered(&tree), exchange.request.len(), "{tree:#?}");
+        let Some(frame) = exchange.response else { continue };
+        let tree = describe_response(&frame, api, exchange.version);
+        assert_eq!(covered(&tree), frame.len(), "{tree:#?}");
+    }
+}
+
+/// How far the direct children reach when each starts where the one before it ends.
+fn covered(tree: &crate::wire::FieldNode) -> usize {
+    let mut position = 0;
+    for child in &tree.children {
+        assert_eq!(child.start, position, "{}", child.name);
+        assert_ne!(child.name, "error");
+        position = child.end;
+    }
+    position as usize
+}
+
+#[test]
+fn unknown_tagged_fields_are_skipped() {
+    let mut writer = Writer::new();
+    RequestHeader::new(ApiKey::Heartbeat, 4, 1, None).write(&mut writer);
+    HeartbeatRequest { group_id: "g".to_owned(), ..Default::default() }.encode(&mut writer, 4);
+    let mut frame = writer.finish().to_vec();
+    frame.pop();
+    frame.extend_from_slice(&[1, 99, 2, 7, 7]);
+    let (_, request) = decode_request(&frame.into()).expect("readable");
+    let AnyRequest::Heartbeat(request) = request else { panic!("{request:?}") };
+    assert_eq!(request.group_id, "g");
+}
+
+#[test]
+fn a_null_where_a_version_has_none_becomes_empty_and_is_refused_when_read() {
+    let request = MetadataRequest { topics: None, ..Default::default() };
+    let frame = encode_request(&request, 0, 1, None);
+    let (_, read) = decode_request(&frame).expect("readable");
+    let AnyRequest::Metadata(read) = read else { panic!("{read:?}") };
+    assert_eq!(read.topics, Some(Vec::new()));
+    let mut null = frame.to_vec();
+    let count = null.len() - 4;
+    null[count..].copy_from_slice(&[0xff; 4]);
+    assert!(matches!(
+        decode_request(&null.into()),
+        Err(RequestError::Malformed { error: DecodeError::UnexpectedNull { .. }, .. })
+    ));
+}
