@@ -12,6 +12,8 @@ pub mod lesson;
 pub mod log;
 pub mod network;
 pub mod node;
+#[cfg(target_arch = "wasm32")]
+pub mod ui;
 pub mod wire;
 pub mod world;
 pub mod zk_client;

@@ -1,0 +1,8 @@
+//! The inspector at the right: one node, partition, record, group or frame in full.
+
+pub mod frame;
+pub mod group;
+pub mod partition;
+pub mod process;
+pub mod record;
+pub mod view;

@@ -1,0 +1,4 @@
+//! The lesson player at the left of the stage.
+
+pub mod player;
+pub mod text;

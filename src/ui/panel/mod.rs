@@ -1,0 +1,7 @@
+//! The panels under the stage.
+
+pub mod dock;
+pub mod events;
+pub mod logs;
+pub mod messages;
+pub mod tree;
