@@ -455,3 +455,6 @@ fn fail(error: &DatabaseError, ctx: &mut Ctx) {
     ctx.log(LogLevel::Error, "org.apache.zookeeper.server.SyncRequestProcessor", text.clone());
     ctx.exit(true, text);
 }
+
+#[cfg(test)]
+mod tests;

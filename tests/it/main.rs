@@ -5,3 +5,4 @@ mod same_everywhere;
 mod tidy;
 mod world_links;
 mod world_replay;
+mod zookeeper_session;

@@ -1,0 +1,519 @@
+//! The server against what a real one said, against bad frames, and against power cuts.
+
+use super::*;
+use crate::base::{Cause, Endpoint, Incarnation, MachineId, ProcessId, Rng, Span};
+use crate::disk::Volume;
+use crate::node::{Batch, CloseReason, Effect, Emission, Program, Properties, Runner, TimedInput};
+use crate::wire::zookeeper::{
+    Acl, CreateRequest, ExistsRequest, GetChildrenRequest, GetDataRequest, OpCode, Request,
+    SetDataRequest, SetWatchesRequest, XID_NOTIFICATION, create_mode, decode_event, decode_reply,
+    decode_reply_header, encode_request, op_of_reserved_xid, reply_xid,
+};
+use std::collections::VecDeque;
+
+const CLIENT: ProcessId = ProcessId(9);
+const SYNC_MS: u64 = 2;
+
+/// A server on its volume, and the frames that it sent.
+struct Bench {
+    runner: Runner,
+    seq: u64,
+    emissions: Vec<Emission>,
+}
+
+fn spec(properties: &[(&str, &str)]) -> ProcessSpec {
+    ProcessSpec {
+        id: ProcessId(1),
+        name: "zookeeper-1".to_owned(),
+        machine: MachineId(1),
+        host: "zookeeper-1".to_owned(),
+        program: Program::ZooKeeper,
+        properties: Properties::of(properties.iter().copied()),
+        sync_latency: Span::from_millis(SYNC_MS),
+        seed: 1,
+    }
+}
+
+fn conn(serial: u32) -> ConnId {
+    ConnId { opener: CLIENT, incarnation: Incarnation(1), serial }
+}
+
+fn ms(millis: u64) -> Time {
+    Time::from_millis(millis)
+}
+
+impl Bench {
+    fn start(properties: &[(&str, &str)], volume: Volume, at: Time, life: u32) -> Self {
+        let spec = spec(properties);
+        let process = Box::new(ZooKeeperServer::new(&spec).unwrap());
+        let runner = Runner::new(spec, Incarnation(life), process, volume);
+        let mut bench = Self { runner, seq: 0, emissions: Vec::new() };
+        bench.put(at, Input::Start { incarnation: Incarnation(life) });
+        bench
+    }
+
+    fn new() -> Self {
+        Self::start(&[], Volume::default(), ms(1_000), 1)
+    }
+
+    /// Hands in an input and lets everything up to its time happen.
+    fn put(&mut self, due: Time, input: Input) {
+        self.seq += 1;
+        let timed = TimedInput { due, source: 1, seq: self.seq, cause: Cause::Beginning, input };
+        self.run(vec![timed], due + Span::from_micros(1));
+    }
+
+    fn run(&mut self, inputs: Vec<TimedInput>, until: Time) {
+        let output = self.runner.run(Batch { inputs, until, not_before: None });
+        self.emissions.extend(output.emissions);
+    }
+
+    fn run_until(&mut self, until: Time) {
+        self.run(Vec::new(), until);
+    }
+
+    fn accept(&mut self, serial: u32, due: Time) {
+        let from = Endpoint::new("client", 40_000);
+        let (conn, port) = (conn(serial), 2181);
+        self.put(due, Input::Link(LinkInput::Accepted { conn, port, from }));
+    }
+
+    fn frame(&mut self, serial: u32, due: Time, frame: Bytes) {
+        self.put(due, Input::Link(LinkInput::Frame(conn(serial), frame)));
+    }
+
+    /// Connects with a new or an old session; gives what the server says.
+    fn connect(&mut self, serial: u32, due: Time, session: i64) -> ConnectResponse {
+        self.accept(serial, due);
+        let password = if session == 0 { [0; 16] } else { password_of(session) };
+        let request = ConnectRequest {
+            timeout: 6_000,
+            session_id: session,
+            password: Bytes::copy_from_slice(&password),
+            ..ConnectRequest::default()
+        };
+        self.frame(serial, due, request.encode());
+        self.run_until(due + Span::from_millis(SYNC_MS + 1));
+        ConnectResponse::decode(&self.take_frames(serial).pop().unwrap()).unwrap()
+    }
+
+    fn request(&mut self, serial: u32, xid: i32, due: Time, request: &Request) {
+        self.frame(serial, due, encode_request(xid, request));
+    }
+
+    /// The error of a request that is answered before anything else happens.
+    fn ask(&mut self, serial: u32, due: Time, request: &Request) -> KeeperCode {
+        self.request(serial, 77, due, request);
+        self.run_until(due + Span::from_millis(SYNC_MS + 1));
+        let frame = self.take_frames(serial).pop().unwrap();
+        KeeperCode(decode_reply_header(&frame).unwrap().err)
+    }
+
+    /// Takes out the frames for a connection.
+    fn take_frames(&mut self, serial: u32) -> Vec<Bytes> {
+        let mut frames = Vec::new();
+        self.emissions.retain(|emission| match &emission.effect {
+            Effect::Send { conn: to, frame } if *to == conn(serial) => {
+                frames.push(frame.clone());
+                false
+            }
+            _ => true,
+        });
+        frames
+    }
+
+    fn hung_up(&self, serial: u32) -> bool {
+        let hangup = Effect::Hangup(conn(serial));
+        self.emissions.iter().any(|emission| emission.effect == hangup)
+    }
+
+    fn traced(&self, event: &TraceEvent) -> Option<Time> {
+        let same = |emission: &&Emission| emission.effect == Effect::Trace(event.clone());
+        self.emissions.iter().find(same).map(|emission| emission.at)
+    }
+
+    fn view(&self) -> crate::node::view::ZooKeeperView {
+        match self.runner.process().view() {
+            ProcessView::ZooKeeper(view) => view,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn paths(&self) -> Vec<String> {
+        let znodes = self.view().znodes.into_iter().map(|znode| znode.path);
+        znodes.filter(|path| !path.starts_with("/zookeeper")).collect()
+    }
+}
+
+fn create(path: &str, flags: i32) -> Request {
+    let (path, data) = (path.to_owned(), None);
+    Request::Create(CreateRequest { path, data, acl: Acl::open(), flags })
+}
+
+fn set(path: &str) -> Request {
+    Request::SetData(SetDataRequest { path: path.to_owned(), data: None, version: -1 })
+}
+
+fn exists(path: &str) -> Request {
+    Request::Exists(ExistsRequest { path: path.to_owned(), watch: true })
+}
+
+fn get(path: &str) -> Request {
+    Request::GetData(GetDataRequest { path: path.to_owned(), watch: true })
+}
+
+fn children(path: &str) -> Request {
+    Request::GetChildren(GetChildrenRequest { path: path.to_owned(), watch: true })
+}
+
+/// A frame without what no two runs share: wall clock and the order of a Java hash set.
+fn settled(frame: &Bytes, asked: &mut VecDeque<(i32, OpCode)>) -> String {
+    let xid = reply_xid(frame).unwrap();
+    if xid == XID_NOTIFICATION {
+        return format!("{:?}", decode_event(frame).unwrap());
+    }
+    let op = op_of_reserved_xid(xid).unwrap_or_else(|| {
+        let (asked_xid, op) = asked.pop_front().unwrap();
+        assert_eq!(asked_xid, xid);
+        op
+    });
+    let (header, mut body) = decode_reply(frame, op).unwrap();
+    let timeless = |stat: &mut crate::wire::zookeeper::Stat| (stat.ctime, stat.mtime) = (0, 0);
+    match &mut body {
+        Some(Reply::Stat(body)) => timeless(&mut body.stat),
+        Some(Reply::GetData(body)) => timeless(&mut body.stat),
+        Some(Reply::Create2(body)) => timeless(&mut body.stat),
+        Some(Reply::GetChildren2(body)) => {
+            timeless(&mut body.stat);
+            body.children.sort();
+        }
+        Some(Reply::GetChildren(body)) => body.children.sort(),
+        Some(Reply::Multi(results)) => {
+            for result in results {
+                if let crate::wire::zookeeper::MultiResult::SetData(body) = result {
+                    timeless(&mut body.stat);
+                }
+            }
+        }
+        _ => {}
+    }
+    format!("{header:?} {body:?}")
+}
+
+/// Two brokers start: this server says what the real one said, byte for byte but for the clock.
+#[test]
+fn answers_two_starting_brokers_as_the_real_server_did() {
+    let golden = include_str!("../../../tests/golden/zookeeper/first-seconds.txt");
+    // The real server's session ids tell what its clock showed.
+    let origin = ms(0x004f_0f5b);
+    let start = origin - Span::from_millis(SYNC_MS);
+    let mut bench = Bench::start(&[], Volume::default(), start, 1);
+    let mut asked: BTreeMap<u32, VecDeque<(i32, OpCode)>> = BTreeMap::new();
+    let mut expected: BTreeMap<u32, Vec<Bytes>> = BTreeMap::new();
+    for line in golden.lines().filter(|line| !line.starts_with('#')) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let due = origin + Span::from_millis(10) + Span::from_micros(words[0].parse().unwrap());
+        let serial = words[1].parse().unwrap();
+        let byte = |at| u8::from_str_radix(&words[3][at..at + 2], 16).unwrap();
+        let frame: Bytes = (0..words[3].len()).step_by(2).map(byte).collect();
+        if words[2] == "<" {
+            expected.entry(serial).or_default().push(frame);
+            continue;
+        }
+        if let Some(asked) = asked.get_mut(&serial) {
+            let (header, request) = decode_request(&frame).unwrap();
+            if header.xid > 0 {
+                asked.push_back((header.xid, request.op()));
+            }
+        } else {
+            asked.insert(serial, VecDeque::new());
+            bench.accept(serial, due);
+        }
+        bench.frame(serial, due, frame);
+    }
+    bench.run_until(origin + Span::from_secs(7));
+    assert_eq!(expected.len(), 2);
+    for (serial, expected) in expected {
+        let said = bench.take_frames(serial);
+        assert_eq!(said[0], expected[0], "the session, its timeout and its password");
+        let mut asked_of_ours = asked[&serial].clone();
+        let mut asked_of_real = asked[&serial].clone();
+        for (said, expected) in said[1..].iter().zip(&expected[1..]) {
+            let expected = settled(expected, &mut asked_of_real);
+            assert_eq!(settled(said, &mut asked_of_ours), expected);
+        }
+        assert!(said.len() >= expected.len());
+    }
+}
+
+#[test]
+fn a_write_is_answered_after_its_sync_and_writes_that_gather_share_one() {
+    let mut bench = Bench::new();
+    bench.connect(0, ms(2_000), 0);
+    let syncs = |bench: &Bench| bench.runner.volume().durable_len("version-2/log.1");
+    let before = syncs(&bench);
+    for (xid, name) in (1..).zip(["/a", "/b", "/c", "/d"]) {
+        let due = ms(3_000) + Span::from_micros(xid as u64 * 100);
+        bench.request(0, xid, due, &create(name, create_mode::PERSISTENT));
+    }
+    bench.run_until(ms(3_100));
+    assert!(syncs(&bench) > before);
+    let replies = bench.emissions.iter().filter_map(|emission| match &emission.effect {
+        Effect::Send { frame, .. } => Some((reply_xid(frame).unwrap(), emission.at.as_micros())),
+        _ => None,
+    });
+    let replies: Vec<_> = replies.collect();
+    let first = 3_000_100 + SYNC_MS * 1_000;
+    let second = first + SYNC_MS * 1_000;
+    assert_eq!(replies, [(1, first), (2, second), (3, second), (4, second)]);
+}
+
+#[test]
+fn a_read_waits_for_the_writes_before_it() {
+    let mut bench = Bench::new();
+    bench.connect(0, ms(2_000), 0);
+    bench.request(0, 1, ms(3_000), &create("/a", create_mode::PERSISTENT));
+    let due = ms(3_000) + Span::from_micros(10);
+    bench.request(0, 2, due, &exists("/a"));
+    bench.run_until(ms(3_100));
+    let frames = bench.take_frames(0);
+    let errors: Vec<_> = frames.iter().map(|frame| decode_reply_header(frame).unwrap()).collect();
+    assert_eq!(
+        errors.iter().map(|header| (header.xid, header.err)).collect::<Vec<_>>(),
+        [(1, 0), (2, 0)]
+    );
+}
+
+#[test]
+fn a_silent_session_expires_in_its_bucket_and_takes_its_ephemerals_with_it() {
+    let mut bench = Bench::new();
+    let session = bench.connect(0, ms(2_000), 0).session_id;
+    bench.connect(1, ms(2_100), 0);
+    assert_eq!(bench.ask(0, ms(3_000), &create("/e", create_mode::EPHEMERAL)), KeeperCode::OK);
+    assert_eq!(bench.ask(1, ms(3_100), &exists("/e")), KeeperCode::OK);
+    for second in 4..16 {
+        bench.ask(1, ms(second * 1_000), &Request::Ping);
+    }
+    // Heard of at 3 s, timeout 6 s: the bucket after 9 s is 12 s, and the sync takes its time.
+    let expired = bench.traced(&TraceEvent::SessionExpired { session });
+    assert_eq!(expired, Some(ms(12_000 + SYNC_MS)));
+    assert!(bench.hung_up(0));
+    assert!(bench.paths().iter().all(|path| path != "/e"));
+    let fired = |emission: &&Emission| matches!(&emission.effect, Effect::Trace(TraceEvent::WatchFired { path, kind, .. }) if path == "/e" && kind == "NodeDeleted");
+    assert_eq!(bench.emissions.iter().find(fired).map(|emission| emission.at), expired);
+    assert_eq!(bench.view().sessions.len(), 1);
+}
+
+#[test]
+fn a_session_is_taken_over_by_a_new_connection_and_only_with_its_password() {
+    let mut bench = Bench::new();
+    let session = bench.connect(0, ms(2_000), 0).session_id;
+    assert_eq!(bench.connect(1, ms(3_000), session).session_id, session);
+    assert!(bench.hung_up(0), "the old connection is closed");
+    assert_eq!(bench.connect(2, ms(3_500), session + 1).timeout, 0, "nobody's session");
+    bench.accept(3, ms(4_000));
+    let request = ConnectRequest { session_id: session, ..ConnectRequest::default() };
+    bench.frame(3, ms(4_000), request.encode());
+    let response = ConnectResponse::decode(&bench.take_frames(3)[0]).unwrap();
+    assert_eq!((response.timeout, response.session_id), (0, 0));
+    assert!(bench.hung_up(3));
+}
+
+#[test]
+fn a_client_that_has_seen_more_is_refused() {
+    let mut bench = Bench::new();
+    bench.accept(0, ms(2_000));
+    let request = ConnectRequest { last_zxid_seen: 1, timeout: 6_000, ..Default::default() };
+    bench.frame(0, ms(2_000), request.encode());
+    assert!(bench.hung_up(0));
+    assert!(bench.take_frames(0).is_empty());
+}
+
+#[test]
+fn watches_fire_before_the_reply_that_shows_the_change() {
+    let mut bench = Bench::new();
+    bench.connect(0, ms(2_000), 0);
+    bench.ask(0, ms(2_100), &create("/a", create_mode::PERSISTENT));
+    bench.ask(0, ms(2_200), &get("/a"));
+    bench.ask(0, ms(2_300), &children("/"));
+    assert_eq!(bench.ask(0, ms(2_400), &exists("/a/b")), KeeperCode::NO_NODE);
+    bench.request(0, 1, ms(3_000), &set("/a"));
+    bench.request(0, 2, ms(3_000), &create("/a/b", create_mode::PERSISTENT));
+    bench.request(0, 3, ms(3_000), &create("/c", create_mode::PERSISTENT));
+    bench.request(0, 4, ms(3_000), &set("/a"));
+    bench.run_until(ms(3_100));
+    let frames = bench.take_frames(0);
+    let told: Vec<_> = frames
+        .iter()
+        .map(|frame| match reply_xid(frame).unwrap() {
+            XID_NOTIFICATION => {
+                let event = decode_event(frame).unwrap();
+                format!("{} {}", event_type::name(event.event_type), event.path)
+            }
+            xid => xid.to_string(),
+        })
+        .collect();
+    let expected =
+        ["NodeDataChanged /a", "1", "NodeCreated /a/b", "2", "NodeChildrenChanged /", "3", "4"];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn set_watches_tells_at_once_what_was_missed_and_arms_the_rest() {
+    let mut bench = Bench::new();
+    let session = bench.connect(0, ms(2_000), 0).session_id;
+    for (at, path) in (2_100..).step_by(100).zip(["/a", "/b", "/c"]) {
+        bench.ask(0, ms(at), &create(path, create_mode::PERSISTENT));
+    }
+    let seen = bench.view().last_zxid;
+    bench.ask(0, ms(2_500), &set("/a"));
+    bench.connect(1, ms(3_000), session);
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let request = SetWatchesRequest {
+        relative_zxid: seen,
+        data_watches: names(&["/a", "/b", "/gone"]),
+        exist_watches: names(&["/c", "/coming"]),
+        child_watches: names(&["/", "/gone"]),
+    };
+    bench.request(1, -8, ms(3_100), &Request::SetWatches(request));
+    let frames = bench.take_frames(1);
+    let last = decode_reply_header(&frames[frames.len() - 1]).unwrap();
+    assert_eq!((last.xid, last.err), (-8, 0));
+    let events: Vec<_> = frames[..frames.len() - 1]
+        .iter()
+        .map(|frame| decode_event(frame).unwrap())
+        .map(|event| (event_type::name(event.event_type), event.path))
+        .collect();
+    let expected = [
+        ("NodeDataChanged", "/a"),
+        ("NodeDeleted", "/gone"),
+        ("NodeCreated", "/c"),
+        ("NodeDeleted", "/gone"),
+    ];
+    assert_eq!(events, expected.map(|(kind, path)| (kind, path.to_owned())));
+    let watches: u32 = bench.view().sessions.iter().map(|session| session.watches).sum();
+    assert_eq!(watches, 3, "/b, /coming and the children of /");
+}
+
+#[test]
+fn malformed_frames_close_the_connection_and_nothing_else() {
+    let good = encode_request(1, &create("/a", create_mode::PERSISTENT));
+    for len in 0..good.len() {
+        let mut bench = Bench::new();
+        bench.connect(0, ms(2_000), 0);
+        bench.connect(1, ms(2_100), 0);
+        bench.frame(0, ms(3_000), good.slice(..len));
+        assert!(bench.hung_up(0), "cut at {len}");
+        assert_eq!(bench.ask(1, ms(3_100), &Request::Ping), KeeperCode::OK);
+        assert_eq!(bench.paths(), ["/"]);
+    }
+}
+
+#[test]
+fn unknown_operations_and_oversized_frames_close_the_connection() {
+    let mut bench = Bench::start(&[("jute.maxbuffer", "1000")], Volume::default(), ms(0), 1);
+    bench.connect(0, ms(2_000), 0);
+    bench.frame(0, ms(3_000), Bytes::from_static(&[0, 0, 0, 9, 0, 0, 3, 0x84]));
+    let frame = bench.take_frames(0).pop().unwrap();
+    let header = decode_reply_header(&frame).unwrap();
+    assert_eq!((header.xid, KeeperCode(header.err)), (9, KeeperCode::UNIMPLEMENTED));
+    assert!(bench.hung_up(0));
+    bench.connect(1, ms(4_000), 0);
+    bench.frame(1, ms(5_000), Bytes::from(vec![0; 1_001]));
+    assert!(bench.hung_up(1));
+    bench.accept(2, ms(6_000));
+    bench.frame(2, ms(6_000), Bytes::from_static(b"GET "));
+    assert!(bench.hung_up(2));
+}
+
+/// Writes `count` znodes and tells which were acknowledged by `until`.
+fn write_and_count(bench: &mut Bench, count: u64, until: Time) -> Vec<String> {
+    bench.connect(0, ms(2_000), 0);
+    for number in 0..count {
+        let due = ms(3_000) + Span::from_micros(number * 300);
+        let name = format!("/n{number:04}");
+        bench.request(0, number as i32 + 1, due, &create(&name, create_mode::PERSISTENT));
+    }
+    bench.run_until(until);
+    let early: Vec<Emission> =
+        bench.emissions.drain(..).filter(|emission| emission.at < until).collect();
+    bench.emissions = early;
+    let frames = bench.take_frames(0).into_iter();
+    let xids = frames.map(|frame| decode_reply_header(&frame).unwrap());
+    xids.map(|header| format!("/n{:04}", header.xid - 1)).collect()
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_power_cut_at_any_point_of_the_log() {
+    for seed in 0..40 {
+        let mut rng = Rng::new(seed);
+        let cut_at = ms(3_000) + Span::from_micros(rng.between(1, 30_000));
+        let mut bench = Bench::new();
+        let acknowledged = write_and_count(&mut bench, 80, cut_at);
+        let mut volume = bench.runner.into_volume();
+        volume.power_cut(cut_at, &mut rng);
+        let mut bench = Bench::start(&[], volume, ms(10_000), 2);
+        bench.run_until(ms(10_100));
+        let paths = bench.paths();
+        for path in &acknowledged {
+            assert!(paths.contains(path), "seed {seed}: {path} was acknowledged");
+        }
+        let expected: Vec<_> = (0..paths.len() - 1).map(|n| format!("/n{n:04}")).collect();
+        assert_eq!(paths[1..], expected, "a prefix of what was written");
+        let last = bench.view().last_zxid;
+        bench.connect(1, ms(11_000), 0);
+        assert_eq!(bench.view().last_zxid, last + 1);
+        assert_eq!(bench.ask(1, ms(11_100), &create("/after", 0)), KeeperCode::OK);
+        let volume = bench.runner.into_volume();
+        let bench = Bench::start(&[], volume, ms(20_000), 3);
+        assert!(bench.paths().contains(&"/after".to_owned()), "seed {seed}: the log goes on");
+    }
+}
+
+#[test]
+fn a_killed_server_comes_back_with_its_sessions_and_their_whole_timeout() {
+    let mut bench = Bench::new();
+    let session = bench.connect(0, ms(2_000), 0).session_id;
+    bench.ask(0, ms(2_100), &create("/e", create_mode::EPHEMERAL));
+    let mut bench = Bench::start(&[], bench.runner.into_volume(), ms(60_000), 2);
+    bench.run_until(ms(65_000));
+    let view = bench.view();
+    assert_eq!(view.sessions.len(), 1);
+    assert_eq!((view.sessions[0].id, view.sessions[0].ephemerals.len()), (session, 1));
+    assert_eq!(bench.connect(1, ms(65_500), session).session_id, session);
+    bench.put(ms(66_000), Input::Link(LinkInput::Closed(conn(1), CloseReason::Reset)));
+    bench.run_until(ms(80_000));
+    assert!(bench.traced(&TraceEvent::SessionExpired { session }).is_some());
+    assert_eq!(bench.paths(), ["/"]);
+}
+
+#[test]
+fn snapshots_come_by_snap_count_and_the_log_goes_on_from_them() {
+    let properties = [("snapCount", "10")];
+    let mut bench = Bench::start(&properties, Volume::default(), ms(0), 1);
+    bench.connect(0, ms(2_000), 0);
+    for number in 0..50 {
+        bench.ask(0, ms(3_000 + number * 10), &create(&format!("/n{number:02}"), 0));
+    }
+    let volume = bench.runner.into_volume();
+    let snapshots = volume.list("version-2/snapshot.").count();
+    let logs = volume.list("version-2/log.").count();
+    assert!((5..=12).contains(&snapshots), "{snapshots}");
+    assert_eq!(logs, snapshots, "each snapshot but the last begins a log, and the first began one");
+    let bench = Bench::start(&properties, volume, ms(10_000), 2);
+    assert_eq!(bench.paths().len(), 51);
+    assert_eq!(bench.view().last_zxid, 51);
+}
+
+#[test]
+fn a_full_disk_stops_the_server() {
+    let mut bench = Bench::new();
+    bench.connect(0, ms(2_000), 0);
+    bench.runner.volume_mut().set_health(crate::disk::volume::Health::Full);
+    bench.request(0, 1, ms(3_000), &create("/a", 0));
+    bench.run_until(ms(3_100));
+    let is_exit =
+        |emission: &Emission| matches!(&emission.effect, Effect::Exit(exit) if exit.failure);
+    assert!(bench.emissions.iter().any(is_exit));
+    assert!(bench.take_frames(0).is_empty(), "nothing is acknowledged");
+}
