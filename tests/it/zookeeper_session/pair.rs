@@ -134,7 +134,7 @@ impl Pair {
         self.life += 1;
         let incarnation = Incarnation(self.life);
         let spec = spec(SERVER, Program::ZooKeeper);
-        let process = Box::new(ZooKeeperServer::new(&spec).unwrap());
+        let process = Box::new(ZooKeeperServer::new(&spec).expect("a good spec"));
         let volume = self.volume.take().expect("the server is down");
         self.runners.insert(SERVER, Runner::new(spec, incarnation, process, volume));
         self.fly(self.now, SERVER, SERVER, self.now, Input::Start { incarnation });
@@ -179,7 +179,7 @@ impl Pair {
         let id = ProcessId(number);
         let desk = Rc::new(RefCell::new(Desk::default()));
         desk.borrow_mut().orders.push(Order::Connect);
-        let client = ZkClient::new(connect, Span::from_millis(timeout_ms)).unwrap();
+        let client = ZkClient::new(connect, Span::from_millis(timeout_ms)).expect("a good string");
         let process = Box::new(Holder { client, desk: Rc::clone(&desk) });
         let incarnation = Incarnation(1);
         let runner = Runner::new(spec(id, Program::Admin), incarnation, process, Volume::default());
