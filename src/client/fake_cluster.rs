@@ -16,6 +16,8 @@ type Parked = (ConnId, RequestHeader);
 pub(crate) struct FakeGroup {
     pub generation: i32,
     pub stable: bool,
+    /// Somebody left: the others must join again.
+    preparing: bool,
     pub members: BTreeMap<String, Bytes>,
     pub leader: String,
     joining: BTreeMap<String, Parked>,
@@ -168,7 +170,7 @@ impl FakeCluster {
         response
     }
 
-    fn append(&mut self, tp: &TopicPartition, records: &[u8]) -> i64 {
+    pub(crate) fn append(&mut self, tp: &TopicPartition, records: &[u8]) -> i64 {
         let mut bytes = records.to_vec();
         let end = self.ends.entry(tp.clone()).or_default();
         let base = *end;
@@ -321,6 +323,7 @@ impl FakeCluster {
             return Vec::new();
         }
         group.generation += 1;
+        group.preparing = false;
         if !group.members.contains_key(&group.leader) {
             group.leader = group.members.keys().next().cloned().unwrap_or_default();
         }
@@ -379,7 +382,7 @@ impl FakeCluster {
         let group = self.groups.entry(request.group_id.clone()).or_default();
         let error_code = match () {
             () if !group.members.contains_key(&request.member_id) => ErrorCode::UNKNOWN_MEMBER_ID,
-            () if !group.joining.is_empty() => ErrorCode::REBALANCE_IN_PROGRESS,
+            () if group.preparing || !group.joining.is_empty() => ErrorCode::REBALANCE_IN_PROGRESS,
             () if request.generation_id != group.generation => ErrorCode::ILLEGAL_GENERATION,
             () => ErrorCode::NONE,
         };
@@ -390,7 +393,7 @@ impl FakeCluster {
     pub(crate) fn leave(&mut self, group_id: &str, member: &str) -> Vec<Reply> {
         let Some(group) = self.groups.get_mut(group_id) else { return Vec::new() };
         group.members.remove(member);
-        group.generation += 1;
+        group.preparing = true;
         group.stable = false;
         self.complete_join(group_id)
     }

@@ -4,6 +4,17 @@
 //! In Kafka: org.apache.kafka.clients.
 
 pub mod accumulator;
+pub mod admin_process;
+pub mod assignor;
+pub mod committer;
+pub mod consumer;
+pub mod consumer_config;
+pub mod consumer_link;
+pub mod consumer_process;
+pub mod coordinator;
+pub mod fetcher;
+pub mod group_protocol;
+pub mod group_requests;
 pub mod metadata;
 pub mod partitioner;
 pub mod producer;
@@ -11,10 +22,14 @@ pub mod producer_batch;
 pub mod producer_config;
 pub mod producer_error;
 pub mod producer_process;
+pub mod subscriptions;
 
 #[cfg(test)]
 pub(crate) mod fake_cluster;
 
+pub use admin_process::AdminProcess;
+pub use consumer::Consumer;
+pub use consumer_process::ConsumerProcess;
 pub use producer::{Producer, ProducerRecord};
 pub use producer_process::ProducerProcess;
 

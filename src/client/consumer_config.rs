@@ -1,0 +1,179 @@
+//! The settings of a consumer, with the defaults of 2.8.
+//!
+//! In Kafka: org.apache.kafka.clients.consumer.ConsumerConfig.
+
+use super::metadata::MetadataConfig;
+use crate::base::Span;
+use crate::network::NetworkConfig;
+use crate::node::{ConfigError, Properties};
+
+/// `auto.offset.reset`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OffsetReset {
+    /// To the first offset there is.
+    Earliest,
+    /// To the end.
+    Latest,
+    /// Not at all: the consumer fails.
+    None,
+}
+
+impl OffsetReset {
+    /// The timestamp that asks a broker for this offset.
+    pub fn timestamp(self) -> Option<i64> {
+        match self {
+            Self::Earliest => Some(-2),
+            Self::Latest => Some(-1),
+            Self::None => None,
+        }
+    }
+}
+
+/// How a consumer behaves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConsumerConfig {
+    /// `client.id`.
+    pub client_id: String,
+    /// `group.id`.
+    pub group_id: String,
+    /// `topics`: what it subscribes to.
+    pub topics: Vec<String>,
+    /// `session.timeout.ms`.
+    pub session_timeout: Span,
+    /// `heartbeat.interval.ms`.
+    pub heartbeat_interval: Span,
+    /// `max.poll.interval.ms`.
+    pub max_poll_interval: Span,
+    /// `max.poll.records`.
+    pub max_poll_records: usize,
+    /// `poll.interval.ms`: how often the application polls; zero is as soon as there is something.
+    pub poll_interval: Span,
+    /// `auto.offset.reset`.
+    pub auto_offset_reset: OffsetReset,
+    /// `enable.auto.commit`.
+    pub auto_commit: bool,
+    /// `auto.commit.interval.ms`.
+    pub auto_commit_interval: Span,
+    /// `offsets.storage=zookeeper`: offsets are kept where consumers up to 0.8.2 kept them.
+    pub offsets_in_zookeeper: bool,
+    /// `fetch.min.bytes`.
+    pub fetch_min_bytes: i32,
+    /// `fetch.max.wait.ms`.
+    pub fetch_max_wait: Span,
+    /// `fetch.max.bytes`.
+    pub fetch_max_bytes: i32,
+    /// `max.partition.fetch.bytes`.
+    pub max_partition_fetch_bytes: i32,
+    /// `retry.backoff.ms`.
+    pub retry_backoff: Span,
+    /// Connections.
+    pub network: NetworkConfig,
+    /// Metadata.
+    pub metadata: MetadataConfig,
+}
+
+fn error(properties: &Properties, key: &str, reason: &str) -> ConfigError {
+    ConfigError {
+        key: key.to_owned(),
+        value: properties.get(key).unwrap_or_default().to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+impl ConsumerConfig {
+    /// The settings in `properties`; `name` is the client id when they have none.
+    pub fn from_properties(properties: &Properties, name: &str) -> Result<Self, ConfigError> {
+        let metadata = MetadataConfig::from_properties(properties)?;
+        let config = Self {
+            client_id: properties.get("client.id").unwrap_or(name).to_owned(),
+            group_id: properties.get("group.id").unwrap_or_default().to_owned(),
+            topics: properties.list("topics"),
+            session_timeout: properties.millis("session.timeout.ms", 10_000)?,
+            heartbeat_interval: properties.millis("heartbeat.interval.ms", 3_000)?,
+            max_poll_interval: properties.millis("max.poll.interval.ms", 300_000)?,
+            max_poll_records: properties.parse("max.poll.records", 500)?,
+            poll_interval: properties.millis("poll.interval.ms", 0)?,
+            auto_offset_reset: offset_reset(properties)?,
+            auto_commit: super::boolean(properties, "enable.auto.commit", true)?,
+            auto_commit_interval: properties.millis("auto.commit.interval.ms", 5_000)?,
+            offsets_in_zookeeper: offsets_storage(properties)?,
+            fetch_min_bytes: properties.parse("fetch.min.bytes", 1)?,
+            fetch_max_wait: properties.millis("fetch.max.wait.ms", 500)?,
+            fetch_max_bytes: properties.parse("fetch.max.bytes", 52_428_800)?,
+            max_partition_fetch_bytes: properties.parse("max.partition.fetch.bytes", 1_048_576)?,
+            retry_backoff: metadata.retry_backoff,
+            network: NetworkConfig {
+                max_in_flight: 100,
+                ..NetworkConfig::from_properties(properties)?
+            },
+            metadata,
+        };
+        if config.group_id.is_empty() {
+            let reason = "To use the group management or offset commit APIs, you must provide a \
+                          valid group.id in the consumer configuration.";
+            return Err(error(properties, "group.id", reason));
+        }
+        if config.topics.is_empty() {
+            let reason = "Consumer is not subscribed to any topics or assigned any partitions";
+            return Err(error(properties, "topics", reason));
+        }
+        if config.heartbeat_interval >= config.session_timeout {
+            let reason = "Heartbeat must be set lower than the session timeout";
+            return Err(error(properties, "heartbeat.interval.ms", reason));
+        }
+        if config.max_poll_records == 0 {
+            return Err(error(properties, "max.poll.records", "Value must be at least 1"));
+        }
+        Ok(config)
+    }
+}
+
+fn offset_reset(properties: &Properties) -> Result<OffsetReset, ConfigError> {
+    let key = "auto.offset.reset";
+    match properties.get(key).map(str::trim) {
+        None | Some("latest") => Ok(OffsetReset::Latest),
+        Some("earliest") => Ok(OffsetReset::Earliest),
+        Some("none") => Ok(OffsetReset::None),
+        Some(_) => Err(error(properties, key, "String must be one of: latest, earliest, none")),
+    }
+}
+
+fn offsets_storage(properties: &Properties) -> Result<bool, ConfigError> {
+    let key = "offsets.storage";
+    match properties.get(key).map(str::trim) {
+        None | Some("kafka") => Ok(false),
+        Some("zookeeper") => Ok(true),
+        Some(_) => Err(error(properties, key, "String must be one of: zookeeper, kafka")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(pairs: &[(&str, &str)]) -> Result<(), String> {
+        let mut properties =
+            Properties::of([("bootstrap.servers", "b:9092"), ("group.id", "g"), ("topics", "t")]);
+        for (key, value) in pairs {
+            properties.set(key, *value);
+        }
+        ConsumerConfig::from_properties(&properties, "c").map(drop).map_err(|error| error.key)
+    }
+
+    #[test]
+    fn bad_values_are_named() {
+        assert_eq!(key(&[]), Ok(()));
+        for (name, value) in [
+            ("group.id", ""),
+            ("topics", " , "),
+            ("auto.offset.reset", "first"),
+            ("heartbeat.interval.ms", "10000"),
+            ("offsets.storage", "disk"),
+            ("enable.auto.commit", "yes"),
+            ("max.poll.records", "0"),
+            ("fetch.min.bytes", "x"),
+        ] {
+            assert_eq!(key(&[(name, value)]), Err(name.to_owned()));
+        }
+    }
+}

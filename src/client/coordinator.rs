@@ -1,0 +1,501 @@
+//! The consumer's side of the group protocol: finding the coordinator, joining, handing in the
+//! assignment as leader, heartbeats, leaving.
+//!
+//! action: Unjoined joins as soon as there is a coordinator; Stable sends heartbeats.
+//! transition: Unjoined → Joining → (AwaitingMetadata, as leader) → Syncing → Stable; any error that
+//! the coordinator names leads back to Unjoined, a rebalance to a new join.
+//!
+//! In Kafka: org.apache.kafka.clients.consumer.internals.{AbstractCoordinator,
+//! ConsumerCoordinator}. Left out: static membership, cooperative rebalancing.
+
+use super::assignor::range;
+use super::consumer_config::ConsumerConfig;
+use super::consumer_link::{Links, Tag};
+use super::group_protocol::{decode_assignment, decode_subscription};
+use super::group_requests;
+use crate::base::timers::Wakeup;
+use crate::base::trace::LogLevel;
+use crate::base::{Endpoint, Span, Time, TopicPartition};
+use crate::network::SendOptions;
+use crate::node::Ctx;
+use crate::wire::ErrorCode;
+use crate::wire::kafka::{
+    FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatResponse, JoinGroupResponse,
+    SyncGroupResponse,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+const LOGGER: &str = "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator";
+/// A generation that is none.
+pub const NO_GENERATION: i32 = -1;
+
+/// Where a member stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MemberState {
+    /// Not in the group, or in it under a generation that has ended.
+    Unjoined,
+    /// JoinGroup is parked at the coordinator.
+    Joining,
+    /// As leader, waiting for metadata of the members' topics; members and when to go on.
+    AwaitingMetadata {
+        /// Topics by member.
+        subscriptions: BTreeMap<String, Vec<String>>,
+        /// The count of metadata answers at the beginning.
+        updates: u64,
+    },
+    /// SyncGroup is parked at the coordinator.
+    Syncing,
+    /// Has an assignment.
+    Stable,
+}
+
+/// What the group protocol brought.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum GroupEvent {
+    /// A new assignment.
+    Assigned(Vec<TopicPartition>),
+    /// The coordinator does not know this member or its generation any more.
+    Lost,
+    /// The consumer cannot go on.
+    Failed(String),
+    /// LeaveGroup was answered, or cannot be.
+    Left,
+}
+
+/// A member of a group.
+#[derive(Debug)]
+pub struct Coordinator {
+    config: Rc<ConsumerConfig>,
+    /// Node id of the connection to the coordinator, if it is known.
+    pub node: Option<i32>,
+    finding: bool,
+    not_before: Time,
+    /// Where it stands.
+    pub state: MemberState,
+    /// Its member id, empty before the coordinator gave one.
+    pub member_id: String,
+    /// Its generation.
+    pub generation: i32,
+    attempt: u64,
+    rejoin: bool,
+    /// No join is sent: offsets are being committed first, or the consumer closes.
+    pub held: bool,
+    heartbeat_in_flight: bool,
+    next_heartbeat: Time,
+    session_deadline: Time,
+    last_poll: Time,
+    /// As leader: what its assignment was made from.
+    assigned_from: Option<BTreeMap<String, i32>>,
+    events: Vec<GroupEvent>,
+}
+
+impl Coordinator {
+    /// Not in the group yet.
+    pub fn new(config: Rc<ConsumerConfig>) -> Self {
+        Self {
+            config,
+            node: None,
+            finding: false,
+            not_before: Time::ZERO,
+            state: MemberState::Unjoined,
+            member_id: String::new(),
+            generation: NO_GENERATION,
+            attempt: 0,
+            rejoin: false,
+            held: false,
+            heartbeat_in_flight: false,
+            next_heartbeat: Time::ZERO,
+            session_deadline: Time::ZERO,
+            last_poll: Time::ZERO,
+            assigned_from: None,
+            events: Vec::new(),
+        }
+    }
+
+    /// What happened since the last call.
+    pub fn take_events(&mut self) -> Vec<GroupEvent> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// True while it owns what it was assigned and no rebalance is under way.
+    pub fn is_stable(&self) -> bool {
+        self.state == MemberState::Stable && !self.rejoin
+    }
+
+    /// The application polled: it is alive.
+    pub fn polled(&mut self, now: Time) {
+        self.last_poll = now;
+    }
+
+    fn log(&self, ctx: &mut Ctx<'_>, level: LogLevel, text: &str) {
+        let ConsumerConfig { client_id, group_id, .. } = &*self.config;
+        let text = format!("[Consumer clientId={client_id}, groupId={group_id}] {text}");
+        ctx.log(level, LOGGER, text);
+    }
+
+    /// Does what is due: looks for the coordinator, sends a heartbeat, notices that a session or
+    /// the poll interval has run out.
+    pub fn run(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
+        let now = ctx.now();
+        self.check_poll_interval(links, ctx);
+        if self.state == MemberState::Stable && self.node.is_some() {
+            if now >= self.session_deadline {
+                let reason = "session timed out without receiving a heartbeat response.";
+                self.mark_unknown(reason, links, ctx);
+            } else if now >= self.next_heartbeat && !self.heartbeat_in_flight {
+                self.send_heartbeat(links, ctx);
+            }
+        }
+        if self.node.is_none() && !self.finding && now >= self.not_before {
+            self.find(links, ctx);
+        }
+        if let MemberState::AwaitingMetadata { subscriptions, updates } = &self.state {
+            let known = |topic: &String| links.metadata.partitions(topic).is_some();
+            if links.metadata.updates() > *updates || subscriptions.values().flatten().all(known) {
+                let subscriptions = subscriptions.clone();
+                self.assign_and_sync(&subscriptions, links, ctx);
+            }
+        }
+        if self.state == MemberState::Stable
+            && let Some(assigned_from) = &self.assigned_from
+            && *assigned_from != links.partition_counts(assigned_from.keys())
+        {
+            self.rejoin = true;
+        }
+    }
+
+    /// A consumer that does not poll for max.poll.interval.ms leaves, so that others can go on.
+    fn check_poll_interval(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
+        let deadline = self.last_poll + self.config.max_poll_interval;
+        if self.state == MemberState::Stable && ctx.now() >= deadline {
+            self.log(ctx, LogLevel::Warn, "consumer poll timeout has expired.");
+            self.leave(links, ctx);
+            self.reset_generation();
+        }
+    }
+
+    fn find(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
+        let Some(node) = links.metadata.any_broker(&links.network, ctx) else { return };
+        self.finding = true;
+        let request = FindCoordinatorRequest { key: self.config.group_id.clone(), key_type: 0 };
+        links.network.send(node, request, Tag::FindCoordinator, ctx);
+    }
+
+    /// Takes in the answer to FindCoordinator.
+    pub fn on_found(
+        &mut self,
+        response: FindCoordinatorResponse,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) {
+        self.finding = false;
+        let FindCoordinatorResponse { error_code, node_id, host, port, .. } = response;
+        match (error_code, u16::try_from(port)) {
+            (ErrorCode::NONE, Ok(port)) if node_id >= 0 => {
+                let node = i32::MAX - node_id;
+                let found =
+                    format!("Discovered group coordinator {host}:{port} (id: {node} rack: null)");
+                self.log(ctx, LogLevel::Info, &found);
+                links.network.set_node(node, Endpoint::new(host, port));
+                self.node = Some(node);
+                self.session_deadline = ctx.now() + self.config.session_timeout;
+            }
+            (ErrorCode::GROUP_AUTHORIZATION_FAILED | ErrorCode::INVALID_GROUP_ID, _) => {
+                self.fail(error_code);
+            }
+            _ => self.not_before = ctx.now() + self.config.retry_backoff,
+        }
+    }
+
+    /// FindCoordinator was not answered.
+    pub fn on_find_failed(&mut self, ctx: &Ctx<'_>) {
+        self.finding = false;
+        self.not_before = ctx.now() + self.config.retry_backoff;
+    }
+
+    /// A connection ended or a request on it failed; when it was the coordinator's, look for it
+    /// again.
+    pub fn on_node_lost(&mut self, node: i32, links: &mut Links, ctx: &mut Ctx<'_>) {
+        if self.node == Some(node) {
+            self.mark_unknown("coordinator unavailable.", links, ctx);
+        }
+    }
+
+    /// Forgets which broker coordinates the group.
+    pub fn mark_unknown(&mut self, reason: &str, links: &mut Links, ctx: &mut Ctx<'_>) {
+        let Some(node) = self.node.take() else { return };
+        let text = format!(
+            "Group coordinator (id: {node}) is unavailable or invalid due to cause: {reason} \
+             Rediscovery will be attempted."
+        );
+        self.log(ctx, LogLevel::Info, &text);
+        self.heartbeat_in_flight = false;
+        if !matches!(self.state, MemberState::Stable) {
+            self.state = MemberState::Unjoined;
+        }
+        links.network.forget_node(node, ctx);
+        links.metadata.request_update();
+    }
+
+    /// True when JoinGroup may be sent.
+    pub fn wants_to_join(&self, now: Time) -> bool {
+        let outside = self.state == MemberState::Unjoined
+            || (self.state == MemberState::Stable && self.rejoin);
+        outside && self.node.is_some() && now >= self.not_before
+    }
+
+    /// Sends JoinGroup.
+    pub fn join(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
+        let Some(node) = self.node else { return };
+        self.log(ctx, LogLevel::Info, "(Re-)joining group");
+        self.attempt += 1;
+        self.rejoin = false;
+        self.assigned_from = None;
+        self.state = MemberState::Joining;
+        let config = &self.config;
+        let request = group_requests::join(config, &self.member_id);
+        // The coordinator may keep the request for as long as members may take between two polls.
+        let parked = config.max_poll_interval + Span::from_secs(5);
+        let timeout = Some(parked.max(config.network.request_timeout));
+        let options = SendOptions { version: None, timeout };
+        let tag = Tag::JoinGroup(self.attempt);
+        links.network.send_with(node, request, options, tag, ctx);
+    }
+
+    /// Takes in the answer to JoinGroup.
+    pub fn on_joined(
+        &mut self,
+        attempt: u64,
+        response: JoinGroupResponse,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) {
+        if attempt != self.attempt || self.state != MemberState::Joining {
+            return;
+        }
+        match response.error_code {
+            ErrorCode::NONE => {
+                self.member_id = response.member_id;
+                self.generation = response.generation_id;
+                if response.leader == self.member_id {
+                    let members = response.members.into_iter();
+                    let subscriptions: BTreeMap<_, _> = members
+                        .map(|member| {
+                            let topics = decode_subscription(&member.metadata).unwrap_or_default();
+                            (member.member_id, topics)
+                        })
+                        .collect();
+                    for topic in subscriptions.values().flatten() {
+                        links.metadata.add_topic(topic);
+                    }
+                    let updates = links.metadata.updates();
+                    self.state = MemberState::AwaitingMetadata { subscriptions, updates };
+                } else {
+                    self.sync(BTreeMap::new(), links, ctx);
+                }
+            }
+            ErrorCode::MEMBER_ID_REQUIRED => {
+                self.member_id = response.member_id;
+                self.state = MemberState::Unjoined;
+            }
+            error => self.on_group_error(error, links, ctx),
+        }
+    }
+
+    /// As leader: shares out the partitions and hands the result in.
+    fn assign_and_sync(
+        &mut self,
+        subscriptions: &BTreeMap<String, Vec<String>>,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) {
+        let topics: BTreeSet<&String> = subscriptions.values().flatten().collect();
+        let counts = links.partition_counts(topics.into_iter());
+        let assignment = range::assign(&counts, subscriptions);
+        let shares = assignment.iter().map(|(member, partitions)| {
+            let partitions: Vec<String> = partitions.iter().map(ToString::to_string).collect();
+            format!("{member}=Assignment(partitions=[{}])", partitions.join(", "))
+        });
+        let shares: Vec<String> = shares.collect();
+        let generation = self.generation;
+        let text = format!(
+            "Finished assignment for group at generation {generation}: {{{}}}",
+            shares.join(", ")
+        );
+        self.log(ctx, LogLevel::Info, &text);
+        // A topic that is missing now is one that may appear.
+        let topics = subscriptions.values().flatten();
+        let all = topics.map(|topic| (topic.clone(), counts.get(topic).copied().unwrap_or(0)));
+        self.assigned_from = Some(all.collect());
+        self.sync(assignment, links, ctx);
+    }
+
+    fn sync(
+        &mut self,
+        assignments: BTreeMap<String, Vec<TopicPartition>>,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) {
+        let Some(node) = self.node else {
+            self.state = MemberState::Unjoined;
+            return;
+        };
+        self.state = MemberState::Syncing;
+        let (generation, member_id) = (self.generation, &self.member_id);
+        let request = group_requests::sync(&self.config, generation, member_id, assignments);
+        links.network.send(node, request, Tag::SyncGroup(self.attempt), ctx);
+    }
+
+    /// Takes in the answer to SyncGroup.
+    pub fn on_synced(
+        &mut self,
+        attempt: u64,
+        response: &SyncGroupResponse,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) {
+        if attempt != self.attempt || self.state != MemberState::Syncing {
+            return;
+        }
+        if response.error_code.is_error() {
+            self.on_group_error(response.error_code, links, ctx);
+            return;
+        }
+        let Some(partitions) = decode_assignment(&response.assignment) else {
+            self.log(ctx, LogLevel::Error, "Assignment could not be read");
+            self.on_group_error(ErrorCode::UNKNOWN_SERVER_ERROR, links, ctx);
+            return;
+        };
+        self.state = MemberState::Stable;
+        self.heartbeat_in_flight = false;
+        self.next_heartbeat = ctx.now() + self.config.heartbeat_interval;
+        self.session_deadline = ctx.now() + self.config.session_timeout;
+        let names: Vec<String> = partitions.iter().map(ToString::to_string).collect();
+        let text = format!("Adding newly assigned partitions: {}", names.join(", "));
+        self.log(ctx, LogLevel::Info, &text);
+        self.events.push(GroupEvent::Assigned(partitions));
+    }
+
+    /// JoinGroup or SyncGroup was not answered.
+    pub fn on_join_failed(&mut self, attempt: u64, ctx: &Ctx<'_>) {
+        if attempt == self.attempt && self.state != MemberState::Stable {
+            self.state = MemberState::Unjoined;
+            self.not_before = ctx.now() + self.config.retry_backoff;
+        }
+    }
+
+    fn send_heartbeat(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
+        let Some(node) = self.node else { return };
+        self.heartbeat_in_flight = true;
+        self.next_heartbeat = ctx.now() + self.config.heartbeat_interval;
+        let request = group_requests::heartbeat(&self.config, self.generation, &self.member_id);
+        links.network.send(node, request, Tag::Heartbeat(self.attempt), ctx);
+    }
+
+    /// Takes in the answer to a heartbeat; none when there was no answer.
+    pub fn on_heartbeat(
+        &mut self,
+        attempt: u64,
+        response: Option<&HeartbeatResponse>,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) {
+        if attempt != self.attempt || self.state != MemberState::Stable {
+            return;
+        }
+        self.heartbeat_in_flight = false;
+        match response.map(|response| response.error_code) {
+            None => self.next_heartbeat = ctx.now() + self.config.retry_backoff,
+            Some(ErrorCode::NONE) => {
+                self.session_deadline = ctx.now() + self.config.session_timeout;
+            }
+            Some(error) => self.on_group_error(error, links, ctx),
+        }
+    }
+
+    /// Does what an error in an answer of the coordinator asks for.
+    pub fn on_group_error(&mut self, error: ErrorCode, links: &mut Links, ctx: &mut Ctx<'_>) {
+        match error {
+            ErrorCode::REBALANCE_IN_PROGRESS => {
+                if self.state == MemberState::Stable {
+                    if !self.rejoin {
+                        let text = "Attempt to heartbeat failed since group is rebalancing";
+                        self.log(ctx, LogLevel::Info, text);
+                    }
+                    self.rejoin = true;
+                } else {
+                    self.state = MemberState::Unjoined;
+                }
+            }
+            ErrorCode::ILLEGAL_GENERATION | ErrorCode::UNKNOWN_MEMBER_ID => {
+                let text = format!("Resetting generation due to: encountered {}", error.name());
+                self.log(ctx, LogLevel::Info, &text);
+                self.reset_generation();
+            }
+            ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE => {
+                self.mark_unknown(&format!("error response {}.", error.name()), links, ctx);
+                self.not_before = ctx.now() + self.config.retry_backoff;
+            }
+            error if error.is_retriable() || error == ErrorCode::UNKNOWN_SERVER_ERROR => {
+                if self.state != MemberState::Stable {
+                    self.state = MemberState::Unjoined;
+                }
+                self.not_before = ctx.now() + self.config.retry_backoff;
+            }
+            error => self.fail(error),
+        }
+    }
+
+    /// In Kafka: AbstractCoordinator.resetGenerationOnResponseError.
+    fn reset_generation(&mut self) {
+        self.generation = NO_GENERATION;
+        self.member_id.clear();
+        self.state = MemberState::Unjoined;
+        self.attempt += 1;
+        self.events.push(GroupEvent::Lost);
+    }
+
+    fn fail(&mut self, error: ErrorCode) {
+        let text = format!("{}: {}", error.name(), error.message());
+        self.events.push(GroupEvent::Failed(text));
+    }
+
+    /// Leaves the group; [`GroupEvent::Left`] says when.
+    pub fn leave(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
+        let Some(node) = self.node.filter(|_| !self.member_id.is_empty()) else {
+            self.events.push(GroupEvent::Left);
+            return;
+        };
+        let request = group_requests::leave(&self.config, &self.member_id);
+        links.network.send(node, request, Tag::LeaveGroup, ctx);
+    }
+
+    /// LeaveGroup was answered, or cannot be.
+    pub fn on_left(&mut self) {
+        self.events.push(GroupEvent::Left);
+    }
+
+    /// When [`Coordinator::run`] has something to do, and why.
+    pub fn next_wakeup(&self, now: Time) -> Option<Wakeup> {
+        let wake = |at, reason: &str| Some(Wakeup { at, reason: reason.to_owned() });
+        let stable = self.state == MemberState::Stable;
+        let retry = if self.node.is_none() && !self.finding {
+            wake(self.not_before, "coordinator retry back-off")
+        } else if self.wants_to_join(Time::MAX) && (!self.held || self.not_before > now) {
+            wake(self.not_before, "join retry back-off")
+        } else {
+            None
+        };
+        let beats = stable && self.node.is_some();
+        let heartbeat = (beats && !self.heartbeat_in_flight)
+            .then(|| Wakeup { at: self.next_heartbeat, reason: "heartbeat".to_owned() });
+        let session = beats
+            .then(|| Wakeup { at: self.session_deadline, reason: "session timeout".to_owned() });
+        let poll = stable.then(|| Wakeup {
+            at: self.last_poll + self.config.max_poll_interval,
+            reason: "max.poll.interval.ms".to_owned(),
+        });
+        [retry, heartbeat, session, poll].into_iter().flatten().min_by_key(|wakeup| wakeup.at)
+    }
+}
