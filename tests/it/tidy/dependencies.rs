@@ -3,7 +3,7 @@
 use std::fs;
 
 /// Every direct dependency, of the product, its tests and its tools.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 16] = [
     "bytes",
     "crc32c",
     "gloo",
@@ -12,6 +12,7 @@ const KNOWN: [&str; 15] = [
     "kafka-protocol",
     "postcard",
     "proptest",
+    "pulldown-cmark",
     "serde",
     "serde_json",
     "wasm-bindgen",
