@@ -3,12 +3,12 @@
 //!
 //! In Kafka: `kafka.server.MetadataCache` (`ZkMetadataCache`).
 
-use crate::base::{BrokerId, Endpoint};
+use crate::base::{BrokerId, Endpoint, TopicPartition};
 use crate::wire::Uuid;
 use crate::wire::kafka::{
     UpdateMetadataBroker, UpdateMetadataPartitionState, UpdateMetadataRequest,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Leader of a partition whose topic is being deleted (`LeaderAndIsr.LeaderDuringDelete`).
 pub const LEADER_DURING_DELETE: i32 = -2;
@@ -125,6 +125,15 @@ impl MetadataCache {
     /// The partitions of `topic`, none when the topic is not known.
     pub fn partitions(&self, topic: &str) -> Option<&BTreeMap<i32, PartitionMetadata>> {
         self.topics.get(topic)
+    }
+
+    /// Every partition of every topic.
+    pub fn all_partitions(&self) -> BTreeSet<TopicPartition> {
+        let topics = self.topics.iter();
+        let all = topics.flat_map(|(topic, partitions)| {
+            partitions.keys().map(move |partition| TopicPartition::new(topic, *partition))
+        });
+        all.collect()
     }
 
     /// One partition.

@@ -9,8 +9,12 @@ pub mod controller;
 pub mod fetcher;
 pub mod handlers;
 pub mod kafka_zk;
+pub mod meta_properties;
 pub mod metadata_cache;
 pub mod partition;
 pub mod purgatory;
 pub mod replica_manager;
+pub mod server;
 pub mod socket_server;
+
+pub use server::Broker;

@@ -19,7 +19,7 @@ use super::changes::Changes;
 use crate::base::{BrokerId, Span, Time, TopicPartition, TraceEvent};
 use crate::disk::Volume;
 use crate::log::{LogConfig, LogError, PartitionLog};
-use crate::node::view::{RECORDS_SHOWN_MAX, ReplicaView};
+use crate::node::view::{RECORDS_SHOWN_MAX, RecordView, ReplicaView};
 use crate::wire::ErrorCode;
 use crate::wire::kafka::LeaderAndIsrPartitionState;
 use std::collections::BTreeMap;
@@ -63,6 +63,8 @@ pub struct Partition {
     isr: IsrState,
     assigned_replicas: Vec<i32>,
     high_watermark: i64,
+    /// The newest records, for the view, which has no access to the volume.
+    shown: Vec<RecordView>,
 }
 
 impl Partition {
@@ -73,8 +75,10 @@ impl Partition {
         config: PartitionConfig,
         log: PartitionLog,
         high_watermark: i64,
+        volume: &Volume,
     ) -> Self {
         let high_watermark = high_watermark.clamp(log.log_start_offset(), log.log_end_offset());
+        let shown = log.newest_records(volume, RECORDS_SHOWN_MAX);
         Self {
             id,
             config,
@@ -86,6 +90,7 @@ impl Partition {
             isr: IsrState::Committed(Vec::new()),
             assigned_replicas: Vec::new(),
             high_watermark,
+            shown,
         }
     }
 
@@ -283,7 +288,7 @@ impl Partition {
     }
 
     /// A picture of the replica. `known_isr` is what the metadata cache says, for a follower.
-    pub fn view(&self, volume: &Volume, known_isr: &[i32]) -> ReplicaView {
+    pub fn view(&self, known_isr: &[i32]) -> ReplicaView {
         let (followers, isr) = match &self.role {
             Role::Leader { remote, .. } => (
                 remote.iter().map(|(id, replica)| (*id, replica.log_end_offset)).collect(),
@@ -303,7 +308,7 @@ impl Partition {
             high_watermark: self.high_watermark,
             followers,
             leader_epochs: self.log.leader_epochs().entries().to_vec(),
-            records: self.log.newest_records(volume, RECORDS_SHOWN_MAX),
+            records: self.shown.clone(),
             batch_crcs: self.log.batch_crcs(self.high_watermark, RECORDS_SHOWN_MAX),
             online: true,
         }
@@ -314,3 +319,6 @@ fn list(ids: &[i32]) -> String {
     let ids: Vec<String> = ids.iter().map(i32::to_string).collect();
     ids.join(",")
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod roles;
 
 pub use append::{AppendRequest, AppendTarget, PartitionAppend};
 pub use fetch::FetchParams;
+pub use follow::{FollowRequest, FollowTag};
 pub use roles::RoleChange;
 
 use super::action::RequestToken;
@@ -33,7 +34,7 @@ use crate::wire::ErrorCode;
 use crate::wire::kafka::{AlterIsrResponse, AnyResponse};
 use append::DelayedProduce;
 use fetch::DelayedFetch;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that was answered after it had waited.
 #[derive(Clone, PartialEq, Debug)]
@@ -49,6 +50,8 @@ pub enum Completion {
 pub struct ReplicaManager {
     config: BrokerConfig,
     partitions: BTreeMap<TopicPartition, Partition>,
+    /// Partitions that exist, here or elsewhere.
+    known: BTreeSet<TopicPartition>,
     /// Logs found on the volume that no LeaderAndIsr has named yet.
     logs: BTreeMap<TopicPartition, PartitionLog>,
     /// High watermarks as the checkpoint had them when this life began.
@@ -72,6 +75,7 @@ impl ReplicaManager {
     pub fn new(config: &BrokerConfig) -> Self {
         Self {
             partitions: BTreeMap::new(),
+            known: BTreeSet::new(),
             logs: BTreeMap::new(),
             checkpointed: BTreeMap::new(),
             topic_configs: BTreeMap::new(),
@@ -131,6 +135,23 @@ impl ReplicaManager {
     /// The replica of `partition`.
     pub fn partition(&self, partition: &TopicPartition) -> Option<&Partition> {
         self.partitions.get(partition)
+    }
+
+    /// The error for a partition that has no replica here: whoever asks looks up the leader again
+    /// when the partition exists elsewhere.
+    ///
+    /// In Kafka: `ReplicaManager.getPartitionOrError`.
+    pub fn missing_error(&self, partition: &TopicPartition) -> ErrorCode {
+        if self.known.contains(partition) {
+            ErrorCode::NOT_LEADER_OR_FOLLOWER
+        } else {
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+        }
+    }
+
+    /// The partitions that exist somewhere in the cluster, as the metadata cache has them now.
+    pub fn set_known_partitions(&mut self, known: BTreeSet<TopicPartition>) {
+        self.known = known;
     }
 
     /// All replicas.
@@ -207,6 +228,11 @@ impl ReplicaManager {
     /// [`ReplicaManager::poll`], which acts on the rest.
     pub fn take_changes(&mut self) -> Changes {
         std::mem::take(&mut self.changes)
+    }
+
+    /// The events since the last call, to be told before what they led to.
+    pub fn take_events(&mut self) -> Vec<TraceEvent> {
+        std::mem::take(&mut self.changes.events)
     }
 
     /// The way of ISR changes to the controller.
@@ -291,12 +317,8 @@ impl ReplicaManager {
     }
 
     /// Pictures of all replicas. `isr` is the ISR of a partition as the metadata cache has it.
-    pub fn view<'a>(
-        &self,
-        volume: &Volume,
-        isr: impl Fn(&TopicPartition) -> &'a [i32],
-    ) -> Vec<ReplicaView> {
-        self.partitions.values().map(|replica| replica.view(volume, isr(replica.id()))).collect()
+    pub fn view<'a>(&self, isr: impl Fn(&TopicPartition) -> &'a [i32]) -> Vec<ReplicaView> {
+        self.partitions.values().map(|replica| replica.view(isr(replica.id()))).collect()
     }
 
     /// Pictures of what waits.

@@ -15,6 +15,9 @@ use crate::wire::kafka::{
 /// A client that debugs may ask any replica.
 const DEBUGGING_CONSUMER: i32 = -2;
 
+/// The first version that knows OFFSET_NOT_AVAILABLE (KIP-207).
+const OFFSET_NOT_AVAILABLE_SINCE: i16 = 5;
+
 /// Answers.
 pub fn handle(
     request: ListOffsetsRequest,
@@ -26,7 +29,7 @@ pub fn handle(
     let topics = request.topics.into_iter().map(|topic| {
         let answers = topic.partitions.iter().map(|wanted| {
             let id = TopicPartition::new(&topic.name, wanted.partition_index);
-            let partition = replicas.partition(&id);
+            let partition = replicas.partition(&id).ok_or_else(|| replicas.missing_error(&id));
             answer(partition, wanted, replica_id, version, volume)
         });
         let partitions = answers.collect();
@@ -36,14 +39,14 @@ pub fn handle(
 }
 
 fn answer(
-    partition: Option<&Partition>,
+    partition: Result<&Partition, ErrorCode>,
     wanted: &ListOffsetsPartition,
     replica_id: i32,
     version: i16,
     volume: &Volume,
 ) -> ListOffsetsPartitionResponse {
     let partition_index = wanted.partition_index;
-    let found = partition.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION).and_then(|partition| {
+    let found = partition.and_then(|partition| {
         let lead = replica_id != DEBUGGING_CONSUMER;
         partition.check_access(wanted.current_leader_epoch, lead)?;
         partition.offset_for_timestamp(wanted.timestamp, replica_id == -1, volume)
@@ -57,6 +60,10 @@ fn answer(
             answer.offset = offset;
             answer.timestamp = timestamp;
             answer.leader_epoch = leader_epoch;
+        }
+        // Clients of that time know no better error.
+        Err(ErrorCode::OFFSET_NOT_AVAILABLE) if version < OFFSET_NOT_AVAILABLE_SINCE => {
+            answer.error_code = ErrorCode::LEADER_NOT_AVAILABLE;
         }
         Err(error) => answer.error_code = error,
     }

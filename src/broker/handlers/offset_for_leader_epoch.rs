@@ -31,7 +31,7 @@ fn answer(
     id: &TopicPartition,
     wanted: &OffsetForLeaderPartition,
 ) -> OffsetForLeaderEpochResponseEpochEndOffset {
-    let partition = replicas.partition(id).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    let partition = replicas.partition(id).ok_or_else(|| replicas.missing_error(id));
     let found = partition.and_then(|partition| {
         partition.last_offset_for_leader_epoch(wanted.current_leader_epoch, wanted.leader_epoch)
     });

@@ -26,10 +26,12 @@ pub fn handle(
     let checked = super::check_broker_epoch(request.broker_epoch, own_broker_epoch)
         .and_then(|()| replicas.check_controller_epoch(request.controller_epoch));
     match checked {
-        Ok(()) => Updated {
-            deleted: metadata.update(request),
-            response: UpdateMetadataResponse { error_code: ErrorCode::NONE },
-        },
+        Ok(()) => {
+            let deleted = metadata.update(request);
+            replicas.set_known_partitions(metadata.all_partitions());
+            let response = UpdateMetadataResponse { error_code: ErrorCode::NONE };
+            Updated { response, deleted }
+        }
         Err(error_code) => {
             Updated { response: UpdateMetadataResponse { error_code }, deleted: Vec::new() }
         }

@@ -11,6 +11,7 @@ use crate::base::{BrokerId, TraceEvent};
 use crate::broker::changes::Changes;
 use crate::disk::Volume;
 use crate::log::LogError;
+use crate::node::view::RECORDS_SHOWN_MAX;
 
 impl Partition {
     /// Appends what the leader sent and takes over its high watermark as far as the log reaches.
@@ -25,7 +26,7 @@ impl Partition {
     ) -> Result<(), ProduceError> {
         let appended = self.log.append_as_follower(volume, records);
         if let Some(info) = appended.map_err(|error| refusal(error, changes))? {
-            self.note_append(&info, changes);
+            self.note_append(&info, volume, changes);
         }
         let end = self.log.log_end_offset();
         let to = leader_high_watermark.clamp(self.log.log_start_offset(), end);
@@ -95,7 +96,7 @@ impl Partition {
         let Some((from, to)) = self.log.truncate_to(volume, offset)? else { return Ok(()) };
         let text = format!("[Log partition={}] Truncating to offset {to}", self.id);
         changes.info("kafka.log.Log", text);
-        self.note_truncation(from, to, changes);
+        self.note_truncation(from, to, volume, changes);
         Ok(())
     }
 
@@ -110,11 +111,12 @@ impl Partition {
         self.log.truncate_fully_and_start_at(volume, offset)?;
         let text = format!("[Log partition={}] Truncate and start at offset {offset}", self.id);
         changes.info("kafka.log.Log", text);
-        self.note_truncation(from, offset, changes);
+        self.note_truncation(from, offset, volume, changes);
         Ok(())
     }
 
-    fn note_truncation(&mut self, from: i64, to: i64, changes: &mut Changes) {
+    fn note_truncation(&mut self, from: i64, to: i64, volume: &Volume, changes: &mut Changes) {
+        self.shown = self.log.newest_records(volume, RECORDS_SHOWN_MAX);
         changes.trace(TraceEvent::Truncated {
             partition: self.id.clone(),
             broker: BrokerId(self.config.broker),

@@ -9,6 +9,7 @@ use crate::base::{BrokerId, Time, TraceEvent};
 use crate::broker::changes::{Changes, IsrProposal};
 use crate::disk::Volume;
 use crate::log::{AppendError, AppendInfo, LogError};
+use crate::node::view::RECORDS_SHOWN_MAX;
 use crate::wire::ErrorCode;
 use crate::wire::kafka::AlterIsrResponsePartitionData;
 
@@ -67,12 +68,21 @@ impl Partition {
         }
         let appended = self.log.append_as_leader(volume, records, self.leader_epoch);
         let info = appended.map_err(|error| refusal(error, changes))?;
-        self.note_append(&info, changes);
+        self.note_append(&info, volume, changes);
         self.maybe_increment_high_watermark(now, changes);
         Ok(info)
     }
 
-    pub(super) fn note_append(&self, info: &AppendInfo, changes: &mut Changes) {
+    pub(super) fn note_append(
+        &mut self,
+        info: &AppendInfo,
+        volume: &Volume,
+        changes: &mut Changes,
+    ) {
+        let count = usize::try_from(info.last_offset - info.base_offset + 1).unwrap_or(0);
+        self.shown.extend(self.log.newest_records(volume, count.min(RECORDS_SHOWN_MAX)));
+        let too_many = self.shown.len().saturating_sub(RECORDS_SHOWN_MAX);
+        self.shown.drain(..too_many);
         if info.epochs_changed {
             changes.to_sync.insert(self.log.epochs_file());
         }

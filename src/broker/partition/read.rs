@@ -2,7 +2,7 @@
 //!
 //! In Kafka: `Partition.readRecords`, `fetchOffsetForTimestamp`, `lastOffsetForLeaderEpoch`.
 
-use super::Partition;
+use super::{Partition, Role};
 use crate::disk::Volume;
 use crate::wire::ErrorCode;
 use bytes::Bytes;
@@ -85,6 +85,11 @@ impl Partition {
         let epochs = self.log.leader_epochs();
         let end = if is_consumer { self.high_watermark } else { self.log.log_end_offset() };
         match timestamp {
+            // Until the high watermark has reached the epoch's start, a new leader does not know
+            // yet what its predecessor had committed (KIP-207).
+            LATEST_TIMESTAMP if is_consumer && self.lags_behind_its_epoch() => {
+                Err(ErrorCode::OFFSET_NOT_AVAILABLE)
+            }
             LATEST_TIMESTAMP => Ok((end, -1, self.leader_epoch)),
             EARLIEST_TIMESTAMP => {
                 let start = self.log.log_start_offset();
@@ -100,6 +105,10 @@ impl Partition {
                 })
             }
         }
+    }
+
+    fn lags_behind_its_epoch(&self) -> bool {
+        matches!(self.role, Role::Leader { start_offset, .. } if start_offset > self.high_watermark)
     }
 
     /// Where the log of `epoch` ends: (epoch, end offset), both −1 when undefined.

@@ -139,8 +139,8 @@ impl ReplicaManager {
         now: Time,
     ) -> PartitionAppend {
         let appended = records.and_then(|records| {
-            let partition = self.partitions.get_mut(&id);
-            let partition = partition.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+            let missing = self.missing_error(&id);
+            let partition = self.partitions.get_mut(&id).ok_or(missing)?;
             let changes = &mut self.changes;
             let info = partition.append_records_to_leader(&records, acks, volume, now, changes)?;
             Ok((info, partition.log().log_start_offset()))

@@ -172,7 +172,7 @@ impl ReplicaManager {
             };
             let result = match self.partitions.get(id) {
                 Some(partition) => partition.read_records(&request, volume),
-                None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+                None => Err(self.missing_error(id)),
             };
             if let Ok(info) = &result
                 && !info.records.is_empty()

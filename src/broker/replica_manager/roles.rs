@@ -178,7 +178,7 @@ impl ReplicaManager {
             }
         }
         let high_watermark = self.checkpointed.remove(id).unwrap_or(0);
-        let partition = Partition::new(id.clone(), config, log, high_watermark);
+        let partition = Partition::new(id.clone(), config, log, high_watermark, volume);
         self.partitions.insert(id.clone(), partition);
         Ok(())
     }
@@ -220,6 +220,10 @@ impl ReplicaManager {
         let hosted = self.partitions.remove(id).map(Partition::into_log);
         let log = hosted.or_else(|| self.logs.remove(id));
         self.checkpointed.remove(id);
+        if !self.partitions.keys().any(|known| known.topic == id.topic) {
+            // A topic of the same name that is created later may have other settings.
+            self.topic_configs.remove(&id.topic);
+        }
         if let Some(log) = log {
             log.delete(volume)?;
             let text = format!("Deleted log for partition {id} in /{id}.");

@@ -1,0 +1,166 @@
+//! The start of a broker: session, cluster id, logs, port, registration.
+//!
+//! In Kafka: `KafkaServer.startup`.
+
+use super::zookeeper::ServerTag;
+use super::{Broker, KAFKA_SERVER, Life};
+use crate::base::Time;
+use crate::base::trace::LogLevel;
+use crate::broker::admin_manager::AdminManager;
+use crate::broker::controller::Controller;
+use crate::broker::meta_properties::{META_PROPERTIES, MetaProperties};
+use crate::cluster::znode_path;
+use crate::disk::DiskError;
+use crate::node::Ctx;
+use std::collections::BTreeSet;
+
+/// The file that a clean stop leaves behind.
+pub(super) const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
+
+const LOG_MANAGER: &str = "kafka.log.LogManager";
+
+/// How far the start has come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Startup {
+    /// Until when ZooKeeper must be there.
+    pub(super) deadline: Option<Time>,
+    /// Persistent roots that are not there yet.
+    pub(super) roots: BTreeSet<String>,
+    /// The logs are loaded and the port is open.
+    pub(super) is_prepared: bool,
+}
+
+impl Broker {
+    pub(super) fn start(&mut self, ctx: &mut Ctx<'_>) {
+        // Ids that they make must differ from life to life, so their streams are this life's.
+        let (me, config) = (self.id(), self.config.clone());
+        self.controller = Controller::new(me, config.clone(), ctx.rng.fork("controller"));
+        self.admin = AdminManager::new(me, config, ctx.rng.fork("admin manager"));
+        ctx.log(LogLevel::Info, KAFKA_SERVER, "starting");
+        self.startup.deadline = Some(ctx.now() + self.config.zookeeper_connection_timeout);
+        let text = "[ZooKeeperClient Kafka server] Initializing a new session";
+        ctx.log(LogLevel::Info, "kafka.zookeeper.ZooKeeperClient", text);
+        self.zookeeper.connect(ctx);
+    }
+
+    pub(super) fn check_startup_deadline(&mut self, ctx: &mut Ctx<'_>) {
+        if self.startup.deadline.is_some_and(|at| at <= ctx.now()) {
+            self.startup.deadline = None;
+            self.fail_startup("kafka.zookeeper.ZooKeeperClientTimeoutException: Timed out waiting for connection while in state: CONNECTING", ctx);
+        }
+    }
+
+    pub(super) fn fail_startup(&mut self, text: &str, ctx: &mut Ctx<'_>) {
+        let fatal = "Fatal error during KafkaServer startup. Prepare to shutdown";
+        self.log(LogLevel::Error, fatal, ctx);
+        self.halt(text, ctx);
+    }
+
+    /// A session began: the first one, or one after another was lost.
+    pub(super) fn on_new_session(&mut self, ctx: &mut Ctx<'_>) {
+        self.startup.deadline = None;
+        if self.startup.is_prepared {
+            self.register(ctx);
+            return;
+        }
+        let mut paths: Vec<String> = Vec::new();
+        for path in znode_path::PERSISTENT_PATHS {
+            let ancestors = znode_path::ancestors(path).into_iter().map(str::to_owned);
+            paths.extend(ancestors.chain([(*path).to_owned()]));
+        }
+        self.startup.roots = paths.iter().cloned().collect();
+        let mut sent = BTreeSet::new();
+        for path in paths {
+            if sent.insert(path.clone()) {
+                self.ask_zookeeper(ServerTag::CreateRoot(path), ctx);
+            }
+        }
+    }
+
+    /// One more root is there.
+    pub(super) fn on_root(&mut self, path: &str, ctx: &mut Ctx<'_>) {
+        if self.startup.roots.remove(path) && self.startup.roots.is_empty() {
+            self.ask_zookeeper(ServerTag::ReadClusterId, ctx);
+        }
+    }
+
+    /// The cluster's id is known: checks that the volume belongs here, loads the logs, opens the
+    /// port and registers.
+    pub(super) fn on_cluster_id(&mut self, id: String, ctx: &mut Ctx<'_>) {
+        ctx.log(LogLevel::Info, KAFKA_SERVER, format!("Cluster ID = {id}"));
+        self.cluster_id = id;
+        let stored = MetaProperties::read(ctx.volume);
+        let conflict =
+            stored.as_ref().and_then(|meta| meta.conflict(self.config.broker_id, &self.cluster_id));
+        if let Some(text) = conflict {
+            self.fail_startup(&text, ctx);
+            return;
+        }
+        if stored.is_none() {
+            let text = format!("No meta.properties file under dir /{META_PROPERTIES}");
+            ctx.log(LogLevel::Warn, "kafka.server.BrokerMetadataCheckpoint", text);
+        }
+        if let Err(error) = self.prepare(stored.is_none(), ctx) {
+            self.fail_startup(&format!("java.io.IOException: {error}"), ctx);
+        }
+    }
+
+    fn prepare(&mut self, write_meta: bool, ctx: &mut Ctx<'_>) -> Result<(), DiskError> {
+        let is_clean = ctx.volume.read(CLEAN_SHUTDOWN_FILE).is_some();
+        ctx.log(LogLevel::Info, LOG_MANAGER, "Loading logs from log dirs ArrayBuffer(/)");
+        let how = if is_clean {
+            "Skipping recovery for all logs in / since clean shutdown file was found"
+        } else {
+            "Attempting recovery for all logs in / since no clean shutdown file was found"
+        };
+        ctx.log(LogLevel::Info, LOG_MANAGER, how);
+        let loaded = self.replicas.load_logs(ctx.volume, is_clean, ctx.now());
+        loaded.map_err(|crate::log::LogError::Disk(error)| error)?;
+        self.flush_events(ctx);
+        let text = format!("Loaded {} logs.", self.replicas.log_count());
+        ctx.log(LogLevel::Info, LOG_MANAGER, text);
+        let endpoint = &self.config.advertised_listener;
+        let text = format!("Awaiting socket connections on {endpoint}.");
+        ctx.log(LogLevel::Info, "kafka.network.Acceptor", text);
+        ctx.listen(self.config.port);
+        self.startup.is_prepared = true;
+        self.register(ctx);
+        if write_meta {
+            let (broker_id, cluster_id) = (self.config.broker_id, self.cluster_id.clone());
+            let meta = MetaProperties { broker_id, cluster_id }.to_text(ctx.now());
+            ctx.volume.replace(META_PROPERTIES, meta.as_bytes())?;
+            ctx.fsync(META_PROPERTIES)?;
+        }
+        if is_clean {
+            // Synced, so that a power cut cannot bring it back to vouch for logs written since.
+            ctx.volume.delete(CLEAN_SHUTDOWN_FILE)?;
+            ctx.fsync(CLEAN_SHUTDOWN_FILE)?;
+        }
+        Ok(())
+    }
+
+    fn register(&mut self, ctx: &mut Ctx<'_>) {
+        let path = znode_path::broker(self.id());
+        let text = format!("Creating {path} (is it secure? false)");
+        ctx.log(LogLevel::Info, "kafka.zk.KafkaZkClient", text);
+        self.ask_zookeeper(ServerTag::Register, ctx);
+    }
+
+    /// The registration stands, with this czxid as the broker's epoch.
+    pub(super) fn on_registered(&mut self, czxid: i64, ctx: &mut Ctx<'_>) {
+        self.epoch = czxid;
+        let text = format!(
+            "Registered broker {} at path {} with addresses: PLAINTEXT://{}, czxid (broker epoch): {czxid}",
+            self.id(),
+            znode_path::broker(self.id()),
+            self.config.advertised_listener
+        );
+        ctx.log(LogLevel::Info, "kafka.zk.KafkaZkClient", text);
+        if self.life == Life::Starting {
+            self.life = Life::Running;
+            self.log(LogLevel::Info, "started", ctx);
+        }
+        let actions = self.controller.on_session_established(ctx.now());
+        self.apply_controller(actions, ctx);
+    }
+}

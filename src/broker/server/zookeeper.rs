@@ -1,0 +1,267 @@
+//! The broker's session with ZooKeeper: what the server itself asks, and who gets which answer.
+//!
+//! In Kafka: `KafkaZkClient.registerBroker`, `createOrGetClusterId`, `CheckedEphemeral`.
+
+use super::{Broker, Life, ZkTag};
+use crate::base::trace::LogLevel;
+use crate::broker::kafka_zk::Answer;
+use crate::cluster::znode_data::{BrokerRegistration, ClusterId, ConfigOverrides};
+use crate::cluster::znode_path;
+use crate::node::{Ctx, Properties};
+use crate::wire::Uuid;
+use crate::wire::zookeeper::{
+    Acl, CreateRequest, GetDataRequest, GetDataResponse, KeeperCode, MultiOperation, MultiResult,
+    Reply, Request, SetDataRequest, create_mode,
+};
+use crate::zk_client::ZkEvent;
+use bytes::Bytes;
+
+/// A request of the server itself. It says all that is needed to make the request again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum ServerTag {
+    /// Make a persistent root.
+    CreateRoot(String),
+    /// Read `/cluster/id`.
+    ReadClusterId,
+    /// Make `/cluster`.
+    CreateCluster,
+    /// Make `/cluster/id` with this id.
+    CreateClusterId(String),
+    /// Make `/brokers/ids/N`.
+    Register,
+    /// Read `/brokers/ids/N`, which is there already.
+    ReadRegistration,
+    /// Read the settings of a topic.
+    ReadTopicConfig(String),
+}
+
+type Outcome = Result<Option<Reply>, KeeperCode>;
+
+impl Broker {
+    pub(super) fn on_zookeeper_events(&mut self, events: Vec<ZkEvent<ZkTag>>, ctx: &mut Ctx<'_>) {
+        for event in events {
+            if self.life == Life::NotRunning {
+                return;
+            }
+            match event {
+                ZkEvent::Connected { new_session, .. } => self.on_connected(new_session, ctx),
+                ZkEvent::Disconnected => {
+                    zookeeper_log(LogLevel::Warn, "Disconnected.", ctx);
+                }
+                ZkEvent::Expired => self.on_session_expired(ctx),
+                ZkEvent::Reply { tag, result, .. } => self.on_reply(tag, result, ctx),
+                ZkEvent::Watch { path, .. } => {
+                    let actions = self.controller.on_watch(ctx.now(), &path);
+                    self.apply_controller(actions, ctx);
+                }
+            }
+        }
+    }
+
+    fn on_connected(&mut self, new_session: bool, ctx: &mut Ctx<'_>) {
+        zookeeper_log(LogLevel::Info, "Connected.", ctx);
+        if new_session {
+            self.on_new_session(ctx);
+        }
+        // In the order in which they were first asked.
+        for tag in std::mem::take(&mut self.zookeeper_lost) {
+            self.ask_zookeeper(tag, ctx);
+        }
+        if !new_session {
+            let actions = self.controller.on_reconnected(ctx.now());
+            self.apply_controller(actions, ctx);
+            let actions = self.admin.on_reconnected();
+            self.apply_admin(actions, ctx);
+        }
+    }
+
+    /// The session is over. The broker goes on serving with what it knows, and opens a new one.
+    fn on_session_expired(&mut self, ctx: &mut Ctx<'_>) {
+        zookeeper_log(LogLevel::Info, "Session expired.", ctx);
+        let actions = self.controller.on_session_expired(ctx.now());
+        self.apply_controller(actions, ctx);
+        let actions = self.admin.on_session_expired(ctx.now(), &self.metadata);
+        self.apply_admin(actions, ctx);
+        // What belonged to the old session is asked anew by whoever needs it.
+        self.zookeeper_lost.retain(|tag| matches!(tag, ServerTag::ReadTopicConfig(_)));
+        zookeeper_log(LogLevel::Info, "Initializing a new session", ctx);
+        self.zookeeper.connect(ctx);
+    }
+
+    fn on_reply(&mut self, tag: ZkTag, result: Outcome, ctx: &mut Ctx<'_>) {
+        match tag {
+            ZkTag::Controller(tag) => {
+                let actions = self.controller.on_zookeeper(ctx.now(), tag, Answer::from(result));
+                self.apply_controller(actions, ctx);
+            }
+            ZkTag::Admin(tag) => {
+                let answer = Answer::from(result);
+                let actions = self.admin.on_zookeeper(ctx.now(), tag, answer, &self.metadata);
+                self.apply_admin(actions, ctx);
+            }
+            ZkTag::Server(tag) => match result {
+                Err(KeeperCode::CONNECTION_LOSS | KeeperCode::SESSION_EXPIRED) => {
+                    self.zookeeper_lost.push(tag);
+                }
+                result => self.on_own_reply(tag, result, ctx),
+            },
+        }
+    }
+
+    /// Asks ZooKeeper for the server itself.
+    pub(super) fn ask_zookeeper(&mut self, tag: ServerTag, ctx: &mut Ctx<'_>) {
+        let request = self.request_of(&tag, ctx);
+        self.zookeeper.submit(request, ZkTag::Server(tag), ctx);
+    }
+
+    fn request_of(&self, tag: &ServerTag, ctx: &Ctx<'_>) -> Request {
+        let read = |path: String| Request::GetData(GetDataRequest { path, watch: false });
+        match tag {
+            ServerTag::CreateRoot(path) => create(path, None),
+            ServerTag::ReadClusterId => read(znode_path::CLUSTER_ID.to_owned()),
+            ServerTag::CreateCluster => create("/cluster", None),
+            ServerTag::CreateClusterId(id) => {
+                create(znode_path::CLUSTER_ID, Some(ClusterId::new(id.as_str()).to_json()))
+            }
+            ServerTag::Register => self.registration(ctx),
+            ServerTag::ReadRegistration => read(znode_path::broker(self.id())),
+            ServerTag::ReadTopicConfig(topic) => read(znode_path::topic_config(topic)),
+        }
+    }
+
+    /// Creates the znode empty and fills it, in one transaction: so its czxid comes back in the
+    /// stat of the second operation.
+    fn registration(&self, ctx: &Ctx<'_>) -> Request {
+        let path = znode_path::broker(self.id());
+        let data = BrokerRegistration {
+            endpoint: self.config.advertised_listener.clone(),
+            rack: self.config.rack.clone(),
+            timestamp_ms: ctx.now().as_millis(),
+        }
+        .to_json();
+        let flags = create_mode::EPHEMERAL;
+        Request::Multi(vec![
+            MultiOperation::Create(CreateRequest {
+                path: path.clone(),
+                data: None,
+                acl: Acl::open(),
+                flags,
+            }),
+            MultiOperation::SetData(SetDataRequest {
+                path,
+                data: Some(Bytes::from(data)),
+                version: 0,
+            }),
+        ])
+    }
+
+    fn on_own_reply(&mut self, tag: ServerTag, result: Outcome, ctx: &mut Ctx<'_>) {
+        match (tag, result) {
+            (ServerTag::CreateRoot(path), Ok(_) | Err(KeeperCode::NODE_EXISTS)) => {
+                self.on_root(&path, ctx);
+            }
+            (ServerTag::ReadClusterId, Ok(Some(Reply::GetData(reply)))) => {
+                match ClusterId::from_json(&reply.data.unwrap_or_default()) {
+                    Ok(cluster) => self.on_cluster_id(cluster.id, ctx),
+                    Err(error) => self.fail_startup(&error.to_string(), ctx),
+                }
+            }
+            (ServerTag::ReadClusterId, Err(KeeperCode::NO_NODE)) => {
+                let id = Uuid(ctx.rng.uuid()).to_string();
+                self.ask_zookeeper(ServerTag::CreateCluster, ctx);
+                self.ask_zookeeper(ServerTag::CreateClusterId(id), ctx);
+                self.ask_zookeeper(ServerTag::ReadClusterId, ctx);
+            }
+            // Whoever was first made it; the read that follows tells.
+            (
+                ServerTag::CreateCluster | ServerTag::CreateClusterId(_),
+                Ok(_) | Err(KeeperCode::NODE_EXISTS),
+            ) => {}
+            (ServerTag::Register, result) => self.on_register_reply(result, ctx),
+            (ServerTag::ReadRegistration, result) => self.on_registration_read(result, ctx),
+            (ServerTag::ReadTopicConfig(topic), result) => {
+                self.on_topic_config(&topic, topic_config(result), ctx);
+            }
+            (tag, result) => {
+                let text = match result {
+                    Err(code) => code.message_for(&format!("{tag:?}")),
+                    Ok(_) => format!("Unexpected reply of ZooKeeper to {tag:?}"),
+                };
+                self.fail_startup(&text, ctx);
+            }
+        }
+    }
+
+    fn on_register_reply(&mut self, result: Outcome, ctx: &mut Ctx<'_>) {
+        let exists = MultiResult::Error(KeeperCode::NODE_EXISTS);
+        match result {
+            Ok(Some(Reply::Multi(results))) if results.contains(&exists) => {
+                self.ask_zookeeper(ServerTag::ReadRegistration, ctx);
+            }
+            Ok(Some(Reply::Multi(results))) => {
+                let stat = results.iter().find_map(|result| match result {
+                    MultiResult::SetData(body) => Some(&body.stat),
+                    _ => None,
+                });
+                match stat.map(|stat| stat.czxid) {
+                    Some(czxid) => self.on_registered(czxid, ctx),
+                    None => self.fail_startup("Broker registration failed", ctx),
+                }
+            }
+            Err(KeeperCode::NODE_EXISTS) => {
+                self.ask_zookeeper(ServerTag::ReadRegistration, ctx);
+            }
+            Err(code) => {
+                let text = code.message_for(&znode_path::broker(self.id()));
+                self.fail_startup(&text, ctx);
+            }
+            Ok(_) => self.fail_startup("Broker registration failed", ctx),
+        }
+    }
+
+    /// The registration was there before. It may be our own, whose answer was lost.
+    fn on_registration_read(&mut self, result: Outcome, ctx: &mut Ctx<'_>) {
+        match result {
+            Ok(Some(Reply::GetData(GetDataResponse { stat, .. }))) => {
+                let session = self.zookeeper.session();
+                if stat.ephemeral_owner == session {
+                    self.on_registered(stat.czxid, ctx);
+                    return;
+                }
+                let path = znode_path::broker(self.id());
+                let text = format!(
+                    "Error while creating ephemeral at {path}, node already exists and owner '{}' does not match current session '{session}'",
+                    stat.ephemeral_owner
+                );
+                ctx.log(LogLevel::Error, "kafka.zk.KafkaZkClient$CheckedEphemeral", text);
+                self.fail_startup("org.apache.zookeeper.KeeperException$NodeExistsException: KeeperErrorCode = NodeExists", ctx);
+            }
+            // It went away meanwhile.
+            Err(KeeperCode::NO_NODE) => self.ask_zookeeper(ServerTag::Register, ctx),
+            _ => self.fail_startup("Broker registration failed", ctx),
+        }
+    }
+}
+
+fn create(path: &str, data: Option<Vec<u8>>) -> Request {
+    Request::Create(CreateRequest {
+        path: path.to_owned(),
+        data: data.map(Bytes::from),
+        acl: Acl::open(),
+        flags: create_mode::PERSISTENT,
+    })
+}
+
+/// The settings of a topic; what is not there or cannot be read sets nothing.
+fn topic_config(result: Outcome) -> Properties {
+    let data = match result {
+        Ok(Some(Reply::GetData(reply))) => reply.data.unwrap_or_default(),
+        _ => Bytes::new(),
+    };
+    ConfigOverrides::from_json(&data).map(|read| Properties(read.config)).unwrap_or_default()
+}
+
+fn zookeeper_log(level: LogLevel, text: &str, ctx: &mut Ctx<'_>) {
+    let text = format!("[ZooKeeperClient Kafka server] {text}");
+    ctx.log(level, "kafka.zookeeper.ZooKeeperClient", text);
+}
