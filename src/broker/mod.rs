@@ -7,6 +7,7 @@ pub mod alter_isr;
 pub mod changes;
 pub mod controller;
 pub mod fetcher;
+pub mod group;
 pub mod handlers;
 pub mod kafka_zk;
 pub mod meta_properties;

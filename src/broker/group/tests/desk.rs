@@ -1,0 +1,384 @@
+//! A coordinator at its desk: a log in memory that commits what is appended at once or when told to,
+//! and requests with their replies.
+
+use crate::base::{BrokerId, Rng, Span, Time, TopicPartition, TraceEvent};
+use crate::broker::action::{Action, AppendOutcome, RequestContext, RequestToken};
+use crate::broker::group::state::GroupState;
+use crate::broker::group::{GroupAction, GroupCoordinator};
+use crate::broker::kafka_zk::{Answer, Op, Write};
+use crate::broker::metadata_cache::MetadataCache;
+use crate::cluster::BrokerConfig;
+use crate::node::Properties;
+use crate::wire::ErrorCode;
+use crate::wire::kafka::{
+    AnyResponse, HeartbeatRequest, JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse,
+    LeaveGroupRequest, OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+    OffsetFetchRequest, OffsetFetchRequestTopic, SyncGroupRequest, SyncGroupRequestAssignment,
+    UpdateMetadataPartitionState, UpdateMetadataRequest, UpdateMetadataTopicState,
+};
+use crate::wire::zookeeper::KeeperCode;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+/// The partition of group `g`.
+const PARTITION: i32 = 3;
+
+pub fn ms(millis: u64) -> Span {
+    Span::from_millis(millis)
+}
+
+pub struct Desk {
+    pub coordinator: GroupCoordinator,
+    pub now: Time,
+    pub api_version: i16,
+    /// Batches of the partition.
+    pub log: Vec<u8>,
+    pub hold_appends: bool,
+    pub traces: Vec<TraceEvent>,
+    pub logs: Vec<String>,
+    pub znodes: BTreeMap<String, Bytes>,
+    held: Vec<(u64, Bytes)>,
+    replies: BTreeMap<RequestToken, AnyResponse>,
+    metadata: MetadataCache,
+    client: String,
+    next_token: u64,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        let config = BrokerConfig::of(&Properties::default()).expect("defaults are valid");
+        let mut metadata = MetadataCache::default();
+        let states = (0..2).map(|partition_index| UpdateMetadataPartitionState {
+            partition_index,
+            leader: 1,
+            ..UpdateMetadataPartitionState::default()
+        });
+        metadata.update(&UpdateMetadataRequest {
+            topic_states: vec![UpdateMetadataTopicState {
+                topic_name: "t".to_owned(),
+                partition_states: states.collect(),
+                ..UpdateMetadataTopicState::default()
+            }],
+            ..UpdateMetadataRequest::default()
+        });
+        let mut desk = Self {
+            coordinator: GroupCoordinator::new(BrokerId(1), config, Rng::new(5)),
+            now: Time::from_millis(1_000_000),
+            api_version: 5,
+            log: Vec::new(),
+            hold_appends: false,
+            traces: Vec::new(),
+            logs: Vec::new(),
+            znodes: BTreeMap::new(),
+            held: Vec::new(),
+            replies: BTreeMap::new(),
+            metadata,
+            client: "client".to_owned(),
+            next_token: 0,
+        };
+        desk.load_partition();
+        desk
+    }
+
+    pub fn act(&mut self, act: impl FnOnce(&mut GroupCoordinator, Time) -> Vec<GroupAction>) {
+        let actions = act(&mut self.coordinator, self.now);
+        self.apply(actions);
+    }
+
+    fn apply(&mut self, actions: Vec<GroupAction>) {
+        for action in actions {
+            match action {
+                Action::AppendOffsets { partition, records, tag } => {
+                    assert_eq!(partition, PARTITION);
+                    if self.hold_appends {
+                        self.held.push((tag, records));
+                    } else {
+                        self.log.extend_from_slice(&records);
+                        let next = self.coordinator.on_appended(self.now, tag, Ok(0));
+                        self.apply(next);
+                    }
+                }
+                Action::Zookeeper { request, tag } => {
+                    let answer = self.zookeeper(request);
+                    let next = self.coordinator.on_zookeeper(self.now, tag, answer);
+                    self.apply(next);
+                }
+                Action::Reply { token, response } => {
+                    assert!(self.replies.insert(token, response).is_none(), "answered once");
+                }
+                Action::Trace(event) => self.traces.push(event),
+                Action::Log { text, .. } => self.logs.push(text),
+                other => panic!("not done by a coordinator: {other:?}"),
+            }
+        }
+    }
+
+    fn zookeeper(&mut self, op: Op) -> Answer {
+        let no_node = Answer::Failed(KeeperCode::NO_NODE);
+        match op {
+            Op::GetData { path, .. } => match self.znodes.get(&path) {
+                Some(data) => Answer::Data { data: data.clone(), version: 0, czxid: 1 },
+                None => no_node,
+            },
+            Op::Write(Write::SetData { path, data, .. }) => match self.znodes.get_mut(&path) {
+                Some(known) => {
+                    *known = data;
+                    Answer::Written { version: 1 }
+                }
+                None => no_node,
+            },
+            Op::Write(Write::Create { path, data }) => {
+                self.znodes.insert(path, data.unwrap_or_default());
+                Answer::Written { version: 0 }
+            }
+            other => panic!("not asked by a coordinator: {other:?}"),
+        }
+    }
+
+    /// What was held back is committed, or refused.
+    pub fn release_appends(&mut self, outcome: AppendOutcome) {
+        for (tag, records) in std::mem::take(&mut self.held) {
+            if outcome.is_ok() {
+                self.log.extend_from_slice(&records);
+            }
+            self.act(|one, now| one.on_appended(now, tag, outcome));
+        }
+    }
+
+    pub fn load_partition(&mut self) {
+        let log = self.log.clone();
+        self.act(|one, now| one.on_partition_loaded(now, PARTITION, &log));
+    }
+
+    pub fn lose_partition(&mut self) {
+        self.act(|one, now| one.on_partition_lost(now, PARTITION));
+    }
+
+    /// Lets time pass, with the wake-ups in it.
+    pub fn pass(&mut self, span: Span) {
+        let until = self.now + span;
+        while let Some(at) =
+            self.coordinator.next_wakeup().map(|wakeup| wakeup.at).filter(|at| *at <= until)
+        {
+            self.now = at.max(self.now);
+            self.act(GroupCoordinator::on_wake);
+        }
+        self.now = until;
+    }
+
+    pub fn context(&mut self) -> RequestContext {
+        self.next_token += 1;
+        RequestContext {
+            token: RequestToken(self.next_token),
+            api_version: self.api_version,
+            client_id: self.client.clone(),
+            client_host: "/here".to_owned(),
+        }
+    }
+
+    pub fn reply_to(&self, token: RequestToken) -> Option<&AnyResponse> {
+        self.replies.get(&token)
+    }
+
+    pub fn state(&self) -> Option<GroupState> {
+        self.coordinator.state_of("g")
+    }
+
+    // ---- requests ----
+
+    pub fn join_request(member: &str) -> JoinGroupRequest {
+        JoinGroupRequest {
+            group_id: "g".to_owned(),
+            session_timeout_ms: 10_000,
+            rebalance_timeout_ms: 60_000,
+            member_id: member.to_owned(),
+            group_instance_id: None,
+            protocol_type: "consumer".to_owned(),
+            protocols: vec![JoinGroupRequestProtocol {
+                name: "range".to_owned(),
+                metadata: Bytes::from("subscription"),
+            }],
+        }
+    }
+
+    pub fn ask_join(&mut self, request: JoinGroupRequest) -> RequestToken {
+        let context = self.context();
+        self.act(|one, now| one.handle_join_group(now, &context, request));
+        context.token
+    }
+
+    pub fn join(&mut self, member: &str) -> RequestToken {
+        let request = Self::join_request(member);
+        self.ask_join(request)
+    }
+
+    pub fn joined(&self, token: RequestToken) -> JoinGroupResponse {
+        match self.reply_to(token) {
+            Some(AnyResponse::JoinGroup(response)) => response.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Asks for a member id as client `client`.
+    pub fn ask_for_member_id(&mut self, client: &str) -> String {
+        client.clone_into(&mut self.client);
+        let token = self.join("");
+        self.joined(token).member_id
+    }
+
+    pub fn new_member(&mut self, client: &str) -> String {
+        self.ask_for_member_id(client)
+    }
+
+    pub fn sync(
+        &mut self,
+        member: &str,
+        generation: i32,
+        assignments: &[(&str, &str)],
+    ) -> RequestToken {
+        let assignments =
+            assignments.iter().map(|(member, assignment)| SyncGroupRequestAssignment {
+                member_id: (*member).to_owned(),
+                assignment: Bytes::copy_from_slice(assignment.as_bytes()),
+            });
+        let request = SyncGroupRequest {
+            group_id: "g".to_owned(),
+            generation_id: generation,
+            member_id: member.to_owned(),
+            assignments: assignments.collect(),
+            ..SyncGroupRequest::default()
+        };
+        let context = self.context();
+        self.act(|one, now| one.handle_sync_group(now, &context, request));
+        context.token
+    }
+
+    pub fn synced(&self, token: RequestToken) -> (ErrorCode, Bytes) {
+        match self.reply_to(token) {
+            Some(AnyResponse::SyncGroup(response)) => {
+                (response.error_code, response.assignment.clone())
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn heartbeat(&mut self, member: &str, generation_id: i32) -> ErrorCode {
+        let request = HeartbeatRequest {
+            group_id: "g".to_owned(),
+            generation_id,
+            member_id: member.to_owned(),
+            group_instance_id: None,
+        };
+        let context = self.context();
+        self.act(|one, now| one.handle_heartbeat(now, &context, &request));
+        match self.reply_to(context.token) {
+            Some(AnyResponse::Heartbeat(response)) => response.error_code,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Leaves as an old client does.
+    pub fn leave(&mut self, member: &str) -> ErrorCode {
+        let request = LeaveGroupRequest {
+            group_id: "g".to_owned(),
+            member_id: member.to_owned(),
+            ..LeaveGroupRequest::default()
+        };
+        let context = RequestContext { api_version: 2, ..self.context() };
+        self.act(|one, now| one.handle_leave_group(now, &context, request));
+        match self.reply_to(context.token) {
+            Some(AnyResponse::LeaveGroup(response)) => response.error_code,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ask_commits(
+        &mut self,
+        member: &str,
+        generation_id: i32,
+        commits: &[(&str, i32, i64, &str)],
+    ) -> RequestToken {
+        let topics = commits.iter().map(|(topic, partition_index, offset, metadata)| {
+            OffsetCommitRequestTopic {
+                name: (*topic).to_owned(),
+                partitions: vec![OffsetCommitRequestPartition {
+                    partition_index: *partition_index,
+                    committed_offset: *offset,
+                    committed_metadata: Some((*metadata).to_owned()),
+                    ..OffsetCommitRequestPartition::default()
+                }],
+            }
+        });
+        let request = OffsetCommitRequest {
+            group_id: "g".to_owned(),
+            generation_id,
+            member_id: member.to_owned(),
+            topics: topics.collect(),
+            ..OffsetCommitRequest::default()
+        };
+        let context = self.context();
+        let metadata = self.metadata.clone();
+        self.act(|one, now| one.handle_offset_commit(now, &context, request, &metadata));
+        context.token
+    }
+
+    pub fn ask_commit(&mut self, member: &str, generation: i32, offset: i64) -> RequestToken {
+        self.ask_commits(member, generation, &[("t", 0, offset, "")])
+    }
+
+    pub fn commit(&mut self, member: &str, generation: i32, offset: i64) -> ErrorCode {
+        let token = self.ask_commit(member, generation, offset);
+        commit_of(self.reply_to(token).cloned())
+    }
+
+    /// Commits offset 1 of several partitions without a generation.
+    pub fn commit_many(&mut self, commits: &[(&str, i32, &str)]) -> Vec<ErrorCode> {
+        let commits: Vec<_> = commits
+            .iter()
+            .map(|(topic, partition, metadata)| (*topic, *partition, 1, *metadata))
+            .collect();
+        let token = self.ask_commits("", -1, &commits);
+        match self.reply_to(token) {
+            Some(AnyResponse::OffsetCommit(response)) => response
+                .topics
+                .iter()
+                .flat_map(|topic| &topic.partitions)
+                .map(|partition| partition.error_code)
+                .collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The committed offset of a partition of `t`.
+    pub fn committed(&mut self, partition: i32) -> (i64, ErrorCode) {
+        let partition = TopicPartition::new("t", partition);
+        let request = OffsetFetchRequest {
+            group_id: "g".to_owned(),
+            topics: Some(vec![OffsetFetchRequestTopic {
+                name: partition.topic,
+                partition_indexes: vec![partition.partition],
+            }]),
+            require_stable: false,
+        };
+        let context = self.context();
+        let metadata = self.metadata.clone();
+        self.act(|one, now| one.handle_offset_fetch(now, &context, request, &metadata));
+        match self.reply_to(context.token) {
+            Some(AnyResponse::OffsetFetch(response)) => match response.topics.first() {
+                Some(topic) => {
+                    let partition = &topic.partitions[0];
+                    (partition.committed_offset, partition.error_code)
+                }
+                None => (-1, response.error_code),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+pub fn commit_of(response: Option<AnyResponse>) -> ErrorCode {
+    match response {
+        Some(AnyResponse::OffsetCommit(response)) => response.topics[0].partitions[0].error_code,
+        other => panic!("{other:?}"),
+    }
+}
