@@ -1,7 +1,7 @@
 //! The part of the page that moves every animation frame and never goes through the virtual DOM:
 //! what arrived since the last frame, the clock between two pictures, and what is in flight.
 
-use crate::base::Time;
+use crate::base::{EventId, Time};
 use crate::host::protocol::{FromConductor, Shown, ToConductor};
 use crate::ui::link::Conductor;
 use crate::ui::model::KeyTable;
@@ -9,8 +9,10 @@ use crate::ui::shared::Shared;
 use crate::ui::stage::canvas::Painter;
 use crate::ui::stage::flight::Flights;
 use crate::ui::stage::layout::Layout;
+use crate::ui::stage::route::Point;
+use crate::ui::theme::prefers;
 use crate::wire::summary::FrameKind;
-use std::cell::{Ref, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -147,9 +149,11 @@ impl Live {
         self.0.borrow().shown.as_ref().map_or(Time::ZERO, |shown| shown.picture.epoch)
     }
 
-    /// What is in flight.
-    pub fn flights(&self) -> Ref<'_, Flights> {
-        Ref::map(self.0.borrow(), |state| &state.flights)
+    /// The frame whose dot is drawn near `point` now.
+    pub fn frame_near(&self, point: Point, now_ms: f64) -> Option<EventId> {
+        let mut state = self.0.borrow_mut();
+        let clock = state.clock.at(now_ms);
+        state.flights.nearest(point, clock)
     }
 
     /// Takes what the store made of the newest picture.
@@ -163,6 +167,7 @@ impl Live {
         let mut state = self.0.borrow_mut();
         state.size = (layout.width, layout.height);
         if let Some(shown) = &shown {
+            state.flights.still = prefers("(prefers-reduced-motion: reduce)");
             state.flights.update(&shown.picture.flying, layout, keys, filtered);
         }
         state.shown = shown;

@@ -81,7 +81,7 @@ fn header(card: &BrokerCard, rect: &Rect, narrow: bool) -> Html {
             { scene_icon("crown", crown_x(rect), rect.y + 5.0, 17.0, "crown") }
             { label(crown_x(rect) + 21.0, y, "sm", "Controller") }
         }
-        if is_quiet && !narrow {
+        if is_quiet && !narrow && (card.controller.is_none() || rect.w > 370.0) {
             { label_at(rect.right() - 34.0, y, "sm mut", "end", format!("{} led, {} copied", count(true), count(false))) }
         }
         <g class="more" data-menu="true">

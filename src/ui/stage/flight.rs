@@ -82,6 +82,8 @@ pub struct Flights {
     layout: Option<Shared<Layout>>,
     ways: BTreeMap<WayKey, Option<Rc<Route>>>,
     revision: u64,
+    /// Whether dots stand in the middle of their way instead of travelling.
+    pub still: bool,
 }
 
 impl Flights {
@@ -119,7 +121,7 @@ impl Flights {
 
     /// Whether any dot moves between two clocks.
     pub fn is_moving(&self) -> bool {
-        !self.drawn.is_empty()
+        !self.still && !self.drawn.is_empty()
     }
 
     /// The dots at `clock`.
@@ -129,7 +131,7 @@ impl Flights {
         let merges = self.drawn.len() > SINGLE_MAX;
         let mut dots: Vec<Dot> = Vec::with_capacity(self.drawn.len());
         for flight in &self.drawn {
-            let dot = flight.dot(clock);
+            let dot = flight.dot(clock, self.still);
             let near = dots.iter_mut().rev().take(40).find(|other| {
                 merges
                     && other.shape == dot.shape
@@ -147,20 +149,20 @@ impl Flights {
     /// The frame whose dot is nearest to `point`, if one is near.
     pub fn nearest(&self, point: Point, clock: Time) -> Option<EventId> {
         const REACH: f64 = 12.0;
-        let dots = self.drawn.iter().map(|flight| flight.dot(clock));
+        let dots = self.drawn.iter().map(|flight| flight.dot(clock, self.still));
         let near = dots.map(|dot| (distance(dot.at, point), dot.id)).filter(|(d, _)| *d <= REACH);
         near.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, id)| id)
     }
 }
 
 impl Flight {
-    fn dot(&self, clock: Time) -> Dot {
+    fn dot(&self, clock: Time, still: bool) -> Dot {
         // A frame that is held up has no time of arrival yet; it waits in the middle of its way.
         const HELD: u64 = 1 << 52;
         let held = self.due.as_micros() > HELD;
         let whole = self.due.since(self.sent).as_micros().max(1) as f64;
         let gone = clock.since(self.sent).as_micros() as f64;
-        let fraction = if held { 0.5 } else { eased((gone / whole).clamp(0.0, 1.0)) };
+        let fraction = if held || still { 0.5 } else { eased((gone / whole).clamp(0.0, 1.0)) };
         let (at, next) = (self.way.at(fraction), self.way.at(fraction + 0.02));
         let before = self.way.at(fraction - 0.02);
         let ahead = (next.0 - before.0, next.1 - before.1);

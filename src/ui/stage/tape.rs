@@ -178,21 +178,29 @@ fn high_watermark(
 }
 
 fn bookmarks(row: &TapeRow, x: impl Fn(i64) -> f64, y: f64) -> Html {
-    let marks = row.bookmarks.iter().map(|(tag, offset)| {
-        if *offset < row.axis {
-            let left = x(row.axis) - 10.0;
-            return html! { <g key={tag.clone()}>
-                <path d={format!("M{left:.1} {:.1}l4.5 -4v8z", y + 6.0)} class="car" />
-                { label(left + 7.0, y + 10.0, "ru", format!("{tag} {offset}")) }
-            </g> };
-        }
+    // Behind the left end of the tape only the first mark still has room for its number.
+    let (mut gone, shown): (Vec<_>, Vec<_>) =
+        row.bookmarks.iter().partition(|(_, offset)| *offset < row.axis);
+    gone.sort_by_key(|(_, offset)| std::cmp::Reverse(*offset));
+    let tags: Vec<&str> = gone.iter().map(|(tag, _)| tag.as_str()).collect();
+    let has_room = shown.iter().all(|(_, offset)| x(*offset) > x(row.axis) + 50.0);
+    let number = gone.first().filter(|_| has_room && gone.len() == 1);
+    let number = number.map(|(_, offset)| format!(" {offset}")).unwrap_or_default();
+    let left = x(row.axis) - 10.0;
+    let marks = shown.iter().map(|(tag, offset)| {
         let at = x(*offset) - 1.0;
         html! { <g key={tag.clone()}>
             <path d={format!("M{at:.1} {:.1}l4 4.5h-8z", y + 1.5)} class="car" />
             { label(at + 6.0, y + 10.0, "ru", tag.clone()) }
         </g> }
     });
-    html! { { for marks } }
+    html! { <>
+        if !tags.is_empty() {
+            <path d={format!("M{left:.1} {:.1}l4.5 -4v8z", y + 6.0)} class="car" />
+            { label(left + 7.0, y + 10.0, "ru", format!("{}{number}", tags.join(" "))) }
+        }
+        { for marks }
+    </> }
 }
 
 /// Right end of a row: log end offset, and either the ISR or how far behind.

@@ -137,15 +137,15 @@ fn headings(scene: &Scene, layout: &Layout) -> Html {
     let brokers = layout.brokers;
     let led = scene.partitions.values();
     let ill = led.filter(|state| state.health() != "Healthy").count();
-    let all = scene.partitions.len();
+    let words = format!("{ill} of {} partitions under-replicated", scene.partitions.len());
     html! { <>
         { label(14.0, y, "h", "Clients") }
         { label(brokers.x, y, "h", "Brokers") }
         { label(layout.new_group.x, y, "h", "Consumer groups") }
         if ill > 0 {
-            { scene_icon("warn", brokers.right() - 208.0, y - 11.0, 13.0, "warned") }
-            { label_at(brokers.right(), y, "sm wrn", "end", format!("{ill} of {all} partitions not fully replicated")) }
-        } else {
+            { scene_icon("warn", brokers.right() - 26.0 - 5.6 * words.len() as f64, y - 11.0, 13.0, "warned") }
+            { label_at(brokers.right(), y, "sm wrn", "end", words) }
+        } else if brokers.w > 320.0 {
             { label_at(brokers.right(), y, "sm mut", "end", "same offset, same x across brokers") }
         }
     </> }
@@ -239,7 +239,7 @@ fn on_click(ui: &Ui, inner: &NodeRef) -> Callback<MouseEvent> {
 fn frame_at(ui: &Ui, inner: &NodeRef, event: &MouseEvent) -> Option<EventId> {
     let rect = inner.cast::<Element>()?.get_bounding_client_rect();
     let at = (f64::from(event.client_x()) - rect.left(), f64::from(event.client_y()) - rect.top());
-    ui.live.flights().nearest(at, ui.live.clock(real_ms()))
+    ui.live.frame_near(at, real_ms())
 }
 
 fn selection_at(target: &Element) -> Option<Selection> {
