@@ -3,5 +3,6 @@
 
 pub mod local;
 pub mod protocol;
+pub mod simulation;
 
 pub use local::LocalHost;

@@ -3,6 +3,8 @@
 
 mod act;
 pub mod action;
+pub mod any_process;
+pub mod check;
 mod checkpoint;
 pub mod config;
 mod link;

@@ -1,0 +1,85 @@
+//! High watermarks that only grow within an epoch, in-sync replicas that hold the same bytes below
+//! them, and no consumer at or above them.
+
+use super::Violation;
+use crate::base::{BrokerId, Time, TopicPartition, TraceEvent, TraceRecord};
+use crate::node::ProcessView;
+use std::collections::BTreeMap;
+
+/// MonotonicHighWatermark, ConsistentCommittedData, and reads below the high watermark.
+#[derive(Default)]
+pub struct ConsistentCommittedData {
+    /// High watermark of the present leader by partition: (broker, epoch, offset).
+    leaders: BTreeMap<TopicPartition, (BrokerId, i32, i64)>,
+    /// The highest one that any leader ever had.
+    highest: BTreeMap<TopicPartition, i64>,
+}
+
+impl ConsistentCommittedData {
+    pub(super) fn see(&mut self, record: &TraceRecord, found: &mut Vec<Violation>) {
+        let mut violation = |rule, text| found.push(Violation { at: record.at, rule, text });
+        match &record.event {
+            TraceEvent::BecameLeader { partition, broker, leader_epoch, .. } => {
+                let known = self.leaders.entry(partition.clone()).or_insert((*broker, -1, 0));
+                if known.1 < *leader_epoch {
+                    *known = (*broker, *leader_epoch, 0);
+                }
+            }
+            TraceEvent::HighWatermarkAdvanced { partition, broker, to, leader: true, .. } => {
+                let highest = self.highest.entry(partition.clone()).or_default();
+                *highest = (*highest).max(*to);
+                let Some(known) = self.leaders.get_mut(partition).filter(|k| k.0 == *broker) else {
+                    return;
+                };
+                if *to < known.2 {
+                    let text = format!(
+                        "{partition}: leader {broker} went from {} back to {to} in epoch {}",
+                        known.2, known.1
+                    );
+                    violation("MonotonicHighWatermark", text);
+                }
+                known.2 = *to;
+            }
+            TraceEvent::RecordConsumed { partition, offset, member, .. } => {
+                let highest = self.highest.get(partition).copied().unwrap_or(0);
+                if *offset >= highest {
+                    let text = format!(
+                        "{partition}: {member} read offset {offset}, the high watermark is {highest}"
+                    );
+                    violation("ReadsBelowHighWatermark", text);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Compares the replicas that are shown: below both high watermarks the same batch has the same
+    /// bytes.
+    pub(super) fn look(&mut self, at: Time, views: &[&ProcessView], found: &mut Vec<Violation>) {
+        let mut batches: BTreeMap<(&TopicPartition, i64), (i32, u32)> = BTreeMap::new();
+        for view in views {
+            let ProcessView::Broker(broker) = view else {
+                continue;
+            };
+            for replica in &broker.replicas {
+                // A replica that is not in sync may still hold what its leader will take away.
+                if !replica.is_leader && !replica.isr.contains(&broker.broker_id) {
+                    continue;
+                }
+                for (offset, crc) in &replica.batch_crcs {
+                    let mine = (broker.broker_id, *crc);
+                    let key = (&replica.partition, *offset);
+                    let first = *batches.entry(key).or_insert(mine);
+                    if *offset < replica.high_watermark && first.1 != *crc {
+                        let (partition, other) = (&replica.partition, first.0);
+                        let text = format!(
+                            "{partition}: the batch that ends at {offset} differs on {other} and {}",
+                            broker.broker_id
+                        );
+                        found.push(Violation { at, rule: "ConsistentCommittedData", text });
+                    }
+                }
+            }
+        }
+    }
+}

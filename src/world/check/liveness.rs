@@ -1,0 +1,70 @@
+//! Liveness: after all faults have healed, everything converges.
+
+use crate::node::{ProcessView, view::BrokerView};
+use std::collections::BTreeSet;
+
+/// What has not converged yet, as sentences; nothing once all brokers run, one of them is the
+/// controller, every ISR is full, every group is stable and no consumer lags.
+pub fn unfinished(brokers_expected: usize, views: &[&ProcessView]) -> Vec<String> {
+    let mut left = Vec::new();
+    let brokers: Vec<&BrokerView> = views
+        .iter()
+        .filter_map(|view| match view {
+            ProcessView::Broker(broker) => Some(broker),
+            _ => None,
+        })
+        .collect();
+    let running = brokers.iter().filter(|broker| broker.state == "Running").count();
+    if running < brokers_expected {
+        left.push(format!("{running} of {brokers_expected} brokers run"));
+    }
+    let controllers = brokers.iter().filter(|broker| broker.controller_epoch.is_some()).count();
+    if controllers != 1 {
+        left.push(format!("{controllers} controllers"));
+    }
+    let mut led = BTreeSet::new();
+    for broker in &brokers {
+        for replica in broker.replicas.iter().filter(|replica| replica.is_leader) {
+            led.insert(&replica.partition);
+            if replica.isr.len() < replica.assigned_replicas.len() {
+                let (partition, isr) = (&replica.partition, &replica.isr);
+                left.push(format!("{partition}: the ISR is {isr:?}"));
+            }
+            if replica.high_watermark < replica.log_end_offset {
+                let (partition, hw, leo) =
+                    (&replica.partition, replica.high_watermark, replica.log_end_offset);
+                left.push(format!("{partition}: high watermark {hw} of {leo}"));
+            }
+        }
+        for group in broker.groups.iter().filter(|group| group.state != "Empty") {
+            if group.state != "Stable" && group.state != "Dead" {
+                left.push(format!("group {} is {}", group.group, group.state));
+            }
+        }
+    }
+    for broker in &brokers {
+        for replica in &broker.replicas {
+            if !led.contains(&replica.partition) {
+                left.push(format!("{} has no leader", replica.partition));
+            }
+        }
+    }
+    for view in views {
+        match view {
+            ProcessView::Producer(producer) if producer.pending > 0 => {
+                left.push(format!("{}: {} records pending", producer.client_id, producer.pending));
+            }
+            ProcessView::Consumer(consumer) => {
+                if consumer.state != "Stable" {
+                    left.push(format!("{} is {}", consumer.client_id, consumer.state));
+                }
+                for owned in consumer.owned.iter().filter(|owned| owned.lag != 0) {
+                    let (partition, lag) = (&owned.partition, owned.lag);
+                    left.push(format!("{}: {partition} lags {lag}", consumer.client_id));
+                }
+            }
+            _ => {}
+        }
+    }
+    left
+}

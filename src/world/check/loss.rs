@@ -1,0 +1,186 @@
+//! NoAckedLoss: what was acknowledged with acks=all is there at the end, unless an unclean election
+//! took it, or a replica that had lost it in a power cut was elected later.
+
+use super::{Checkers, Violation};
+use crate::base::trace::ElectionReason;
+use crate::base::{BrokerId, EventId, ProcessId, Time, TopicPartition, TraceEvent, TraceRecord};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Follows acknowledged records to the end of the run.
+#[derive(Default)]
+pub struct NoAckedLoss {
+    acknowledged: BTreeMap<TopicPartition, BTreeMap<i64, Acknowledged>>,
+    audited: BTreeMap<TopicPartition, BTreeMap<i64, u64>>,
+    /// Which broker a process is, as its own events tell.
+    brokers: BTreeMap<ProcessId, BrokerId>,
+    /// Replicas whose log a power cut cut and which were not in sync again since.
+    cut: BTreeSet<(TopicPartition, BrokerId)>,
+    /// Until when a partition may have lost something: the latest excusing election.
+    excuses: BTreeMap<TopicPartition, EventId>,
+    excused: u64,
+}
+
+struct Acknowledged {
+    checksum: u64,
+    event: EventId,
+}
+
+impl NoAckedLoss {
+    pub(super) fn see(&mut self, record: &TraceRecord, found: &mut Vec<Violation>) {
+        match &record.event {
+            TraceEvent::RecordAcknowledged { partition, offset, acks: -1, checksum, .. }
+                if *offset >= 0 =>
+            {
+                let acknowledged = Acknowledged { checksum: *checksum, event: record.id };
+                let records = self.acknowledged.entry(partition.clone()).or_default();
+                let before = records.insert(*offset, acknowledged);
+                let excused = self.excuses.get(partition).copied().unwrap_or_default();
+                if let Some(before) = before.filter(|before| before.checksum != *checksum) {
+                    if before.event < excused {
+                        self.excused += 1;
+                    } else {
+                        let text = format!("{partition}@{offset} was acknowledged for two records");
+                        found.push(Violation { at: record.at, rule: "NoAckedLoss", text });
+                    }
+                }
+            }
+            TraceEvent::RecordConsumed { group, partition, offset, checksum, .. }
+                if group == Checkers::AUDIT_GROUP =>
+            {
+                self.audited.entry(partition.clone()).or_default().insert(*offset, *checksum);
+            }
+            TraceEvent::BecameFollower { broker, .. } => {
+                self.note_broker(record, *broker);
+            }
+            TraceEvent::BecameLeader { partition, broker, .. } => {
+                self.note_broker(record, *broker);
+                if self.cut.contains(&(partition.clone(), *broker)) {
+                    self.excuses.insert(partition.clone(), record.id);
+                }
+            }
+            TraceEvent::LeaderElected { partition, leader, reason, .. } => {
+                let lost = self.cut.contains(&(partition.clone(), *leader));
+                if *reason == ElectionReason::Unclean || lost {
+                    self.excuses.insert(partition.clone(), record.id);
+                }
+            }
+            TraceEvent::IsrExpanded { partition, added, .. } => {
+                for broker in added {
+                    self.cut.remove(&(partition.clone(), *broker));
+                }
+            }
+            TraceEvent::FileCut { process, file, .. } => {
+                if let (Some(partition), Some(broker)) =
+                    (partition_of(file), self.brokers.get(process))
+                {
+                    self.cut.insert((partition, *broker));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn note_broker(&mut self, record: &TraceRecord, broker: BrokerId) {
+        if let Some(process) = record.source {
+            self.brokers.insert(process, broker);
+        }
+    }
+
+    pub(super) fn conclude(&mut self, at: Time, found: &mut Vec<Violation>) {
+        for (partition, records) in &self.acknowledged {
+            let excused = self.excuses.get(partition).copied().unwrap_or_default();
+            let audited = self.audited.get(partition);
+            for (offset, acknowledged) in records {
+                let read = audited.and_then(|records| records.get(offset)).copied();
+                if read == Some(acknowledged.checksum) {
+                    continue;
+                }
+                if acknowledged.event < excused {
+                    self.excused += 1;
+                    continue;
+                }
+                let what = if read.is_some() { "is another record" } else { "is not there" };
+                let text = format!("{partition}@{offset} was acknowledged and {what} at the end");
+                found.push(Violation { at, rule: "NoAckedLoss", text });
+            }
+        }
+    }
+
+    pub(super) fn excused(&self) -> u64 {
+        self.excused
+    }
+}
+
+/// The partition whose log a file is part of: `…/TOPIC-PARTITION/00000000000000000000.log`.
+fn partition_of(file: &str) -> Option<TopicPartition> {
+    let (directory, name) = file.rsplit_once('/')?;
+    let directory = directory.rsplit('/').next()?;
+    let (topic, partition) = directory.rsplit_once('-')?;
+    let partition = partition.parse().ok().filter(|_| name.ends_with(".log"))?;
+    Some(TopicPartition::new(topic, partition))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Cause;
+
+    fn run(events: &[TraceEvent]) -> (Vec<Violation>, u64) {
+        let (mut checker, mut found) = (NoAckedLoss::default(), Vec::new());
+        for (i, event) in events.iter().enumerate() {
+            let record = TraceRecord {
+                id: EventId(i as u64 + 1),
+                at: Time::ZERO,
+                source: Some(ProcessId(7)),
+                cause: Cause::Beginning,
+                event: event.clone(),
+            };
+            checker.see(&record, &mut found);
+        }
+        checker.conclude(Time::ZERO, &mut found);
+        (found, checker.excused())
+    }
+
+    fn acknowledged(offset: i64, checksum: u64) -> TraceEvent {
+        let partition = TopicPartition::new("t", 0);
+        TraceEvent::RecordAcknowledged { record: 0, partition, offset, acks: -1, checksum }
+    }
+
+    fn audited(offset: i64, checksum: u64) -> TraceEvent {
+        let partition = TopicPartition::new("t", 0);
+        let (group, member) = (Checkers::AUDIT_GROUP.to_owned(), "m".to_owned());
+        TraceEvent::RecordConsumed { group, member, partition, offset, checksum }
+    }
+
+    #[test]
+    fn a_missing_or_replaced_record_is_found() {
+        assert_eq!(run(&[acknowledged(0, 1), audited(0, 1)]), (vec![], 0));
+        assert_eq!(run(&[acknowledged(0, 1)]).0.len(), 1);
+        assert_eq!(run(&[acknowledged(0, 1), audited(0, 2)]).0.len(), 1);
+        assert_eq!(run(&[acknowledged(0, 1), acknowledged(0, 2), audited(0, 2)]).0.len(), 1);
+    }
+
+    #[test]
+    fn an_election_of_a_replica_that_lost_it_is_an_excuse_for_what_was_before() {
+        let partition = TopicPartition::new("t", 0);
+        let broker = BrokerId(2);
+        let follower = TraceEvent::BecameFollower {
+            partition: partition.clone(),
+            broker,
+            leader_epoch: 0,
+            leader: BrokerId(1),
+        };
+        let file = "kafka-logs/t-0/00000000000000000000.log".to_owned();
+        let cut = TraceEvent::FileCut { process: ProcessId(7), file, from: 9, to: 3 };
+        let elected = TraceEvent::LeaderElected {
+            partition,
+            leader: broker,
+            leader_epoch: 1,
+            isr: vec![broker],
+            reason: ElectionReason::Offline,
+        };
+        let events = [follower, cut, acknowledged(0, 1), elected, acknowledged(1, 1)];
+        let (found, excused) = run(&events);
+        assert_eq!((found.len(), excused), (1, 1), "only what came after is a violation");
+    }
+}

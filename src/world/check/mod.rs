@@ -1,0 +1,140 @@
+//! What must hold in every run (design.md, section 4), checked from the trace and the views alone.
+//! A checker never looks into a process; what it cannot see, a person could not see either.
+
+mod committed;
+mod leaders;
+mod liveness;
+mod loss;
+mod owners;
+
+pub use committed::ConsistentCommittedData;
+pub use leaders::SingleLeader;
+pub use liveness::unfinished;
+pub use loss::NoAckedLoss;
+pub use owners::OneOwnerPerGeneration;
+
+use crate::base::{Time, TraceEvent, TraceRecord};
+use crate::node::ProcessView;
+use serde::Serialize;
+
+/// Something that must hold and did not.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Violation {
+    /// When it was found.
+    pub at: Time,
+    /// The name of the rule.
+    pub rule: &'static str,
+    /// What happened, in a sentence.
+    pub text: String,
+}
+
+/// How often what happened: a run in which nothing happens proves nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Counts {
+    /// Leaders elected.
+    pub elections: u64,
+    /// Of these, from outside the ISR.
+    pub unclean_elections: u64,
+    /// Controllers elected.
+    pub controllers: u64,
+    /// Logs cut back by a follower.
+    pub truncations: u64,
+    /// Logs recovered after an unclean stop.
+    pub recoveries: u64,
+    /// ISR changes.
+    pub isr_changes: u64,
+    /// Generations that got their assignment.
+    pub rebalances: u64,
+    /// Sessions that expired.
+    pub session_expiries: u64,
+    /// Lives of processes.
+    pub starts: u64,
+    /// Files cut by a power cut.
+    pub file_cuts: u64,
+    /// Records sent.
+    pub sent: u64,
+    /// Records acknowledged.
+    pub acknowledged: u64,
+    /// Records given up.
+    pub failed: u64,
+    /// Records handed to applications.
+    pub consumed: u64,
+    /// Processes that broke.
+    pub crashes: u64,
+}
+
+impl Counts {
+    fn see(&mut self, event: &TraceEvent) {
+        let counter = match event {
+            TraceEvent::LeaderElected { reason, .. } => {
+                self.unclean_elections +=
+                    u64::from(*reason == crate::base::trace::ElectionReason::Unclean);
+                &mut self.elections
+            }
+            TraceEvent::ControllerElected { .. } => &mut self.controllers,
+            TraceEvent::Truncated { .. } => &mut self.truncations,
+            TraceEvent::LogRecovered { .. } => &mut self.recoveries,
+            TraceEvent::IsrShrunk { .. } | TraceEvent::IsrExpanded { .. } => &mut self.isr_changes,
+            TraceEvent::GroupStabilized { .. } => &mut self.rebalances,
+            TraceEvent::SessionExpired { .. } => &mut self.session_expiries,
+            TraceEvent::ProcessStarted { .. } => &mut self.starts,
+            TraceEvent::FileCut { .. } => &mut self.file_cuts,
+            TraceEvent::RecordSent { .. } => &mut self.sent,
+            TraceEvent::RecordAcknowledged { .. } => &mut self.acknowledged,
+            TraceEvent::RecordFailed { .. } => &mut self.failed,
+            TraceEvent::RecordConsumed { .. } => &mut self.consumed,
+            TraceEvent::ProcessCrashed { .. } => &mut self.crashes,
+            _ => return,
+        };
+        *counter += 1;
+    }
+}
+
+/// All safety checkers of one run.
+#[derive(Default)]
+pub struct Checkers {
+    /// What was found, oldest first.
+    pub violations: Vec<Violation>,
+    /// What happened.
+    pub counts: Counts,
+    /// Panics, with their messages.
+    pub crashes: Vec<Violation>,
+    loss: NoAckedLoss,
+    leaders: SingleLeader,
+    committed: ConsistentCommittedData,
+    owners: OneOwnerPerGeneration,
+}
+
+impl Checkers {
+    /// Takes the next event.
+    pub fn see(&mut self, record: &TraceRecord) {
+        self.counts.see(&record.event);
+        if let TraceEvent::ProcessCrashed { process, message } = &record.event {
+            let text = format!("{process} crashed: {message}");
+            self.crashes.push(Violation { at: record.at, rule: "NoPanic", text });
+        }
+        let found = &mut self.violations;
+        self.loss.see(record, found);
+        self.leaders.see(record, found);
+        self.committed.see(record, found);
+        self.owners.see(record, found);
+    }
+
+    /// Takes the views of all living processes.
+    pub fn look(&mut self, at: Time, views: &[&ProcessView]) {
+        self.committed.look(at, views, &mut self.violations);
+    }
+
+    /// Group whose consumers read everything at the end, for [`Checkers::conclude`].
+    pub const AUDIT_GROUP: &'static str = "audit";
+
+    /// After the audit group has read every log from its start: was anything acknowledged lost?
+    pub fn conclude(&mut self, at: Time) {
+        self.loss.conclude(at, &mut self.violations);
+    }
+
+    /// Records that were lost for a cause that Kafka allows.
+    pub fn excused_losses(&self) -> u64 {
+        self.loss.excused()
+    }
+}
