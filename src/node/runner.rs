@@ -48,6 +48,8 @@ pub struct Runner {
     busy_until: Time,
     next_conn: u32,
     next_seq: u64,
+    /// Set by [`Input::Start`]: before it there is no time at which a process could wake.
+    started: bool,
     exited: bool,
 }
 
@@ -77,6 +79,7 @@ impl Runner {
             busy_until: Time::ZERO,
             next_conn: 0,
             next_seq: 0,
+            started: false,
             exited: false,
         }
     }
@@ -117,7 +120,7 @@ impl Runner {
             return None;
         }
         let input = self.inbox.first_key_value().map(|(key, _)| *key);
-        let wake = self.process.next_wakeup().map(|wakeup| wakeup.at);
+        let wake = self.process.next_wakeup().filter(|_| self.started).map(|wakeup| wakeup.at);
         let (due, key) = match (wake, input) {
             (Some(wake), Some(key)) if wake <= key.0 => (wake, None),
             (_, Some(key)) => (key.0, Some(key)),
@@ -166,6 +169,7 @@ impl Runner {
 
     fn step(&mut self, at: Time, cause: Cause, input: Input, emissions: &mut Vec<Emission>) {
         self.volume.settle(at);
+        self.started |= matches!(input, Input::Start { .. });
         let first = emissions.len();
         let mut ctx = Ctx {
             now: at,

@@ -1,13 +1,11 @@
 //! All programs of a world, made from their specs in one place, which every host uses.
 
 use crate::base::timers::Wakeup;
-use crate::broker::server::Broker;
-use crate::client::admin_process::AdminProcess;
-use crate::client::consumer_process::ConsumerProcess;
-use crate::client::producer_process::ProducerProcess;
+use crate::broker::Broker;
+use crate::client::{AdminProcess, ConsumerProcess, ProducerProcess};
 use crate::node::view::AdminView;
 use crate::node::{ConfigError, Ctx, Input, Process, ProcessSpec, ProcessView, Program};
-use crate::zookeeper::server::ZooKeeperServer;
+use crate::zookeeper::ZooKeeperServer;
 
 /// The process of `spec`. One whose configuration cannot be used ends with a failure as soon as it
 /// starts, as Kafka's servers do.
