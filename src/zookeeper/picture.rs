@@ -3,7 +3,7 @@
 use super::server::ZooKeeperServer;
 use super::session::Session;
 use super::tree::Znode;
-use crate::base::{ConnId, Time};
+use crate::base::ConnId;
 use crate::node::view::{SessionView, ZnodeView, ZooKeeperView, preview};
 
 /// How many znodes a view carries.
@@ -28,7 +28,8 @@ impl ZooKeeperServer {
         SessionView {
             id,
             timeout_ms: session.timeout_ms,
-            expires: self.sessions.expires(id).unwrap_or(Time::MAX),
+            // A session whose end is under way has nothing left.
+            expires: self.sessions.expires(id).unwrap_or(session.last_heard),
             last_heard: session.last_heard,
             client: attached.map(|(_, connection)| connection.from.clone()).unwrap_or_default(),
             ephemerals: self.database.tree.ephemerals_of(id).cloned().collect(),

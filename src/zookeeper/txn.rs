@@ -130,7 +130,8 @@ impl Txn {
         }
     }
 
-    /// The path it is about; of a multi its first part's, empty when it is about none.
+    /// The path it is about: of a multi that of its first part that changes something, empty when
+    /// it is about none.
     pub(super) fn path(&self) -> &str {
         match self {
             Self::Create { path, .. }
@@ -139,7 +140,8 @@ impl Txn {
             | Self::SetAcl { path, .. }
             | Self::Check { path, .. } => path,
             Self::Multi(parts) => {
-                parts.iter().map(Self::path).find(|path| !path.is_empty()).unwrap_or_default()
+                let mut changes = parts.iter().filter(|part| !matches!(part, Self::Check { .. }));
+                changes.next().map_or("", Self::path)
             }
             Self::CreateSession { .. } | Self::CloseSession | Self::Error(_) => "",
         }

@@ -517,3 +517,44 @@ fn a_full_disk_stops_the_server() {
     assert!(bench.emissions.iter().any(is_exit));
     assert!(bench.take_frames(0).is_empty(), "nothing is acknowledged");
 }
+
+/// Recorded requests with flipped bits, on a connection each: whatever they mean now, the server
+/// goes on, and a client that said nothing wrong is served.
+#[test]
+fn damaged_requests_harm_nobody_else() {
+    let golden = include_str!("../../../tests/golden/zookeeper/first-seconds.txt");
+    let requests: Vec<Vec<u8>> = golden
+        .lines()
+        .filter(|line| line.contains(" 0 > "))
+        .map(|line| {
+            let hex = line.rsplit(' ').next().unwrap();
+            let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+            (0..hex.len()).step_by(2).map(byte).collect()
+        })
+        .collect();
+    let mut rng = Rng::new(11);
+    let mut bench = Bench::new();
+    bench.connect(0, ms(2_000), 0);
+    for round in 0..600u32 {
+        let due = ms(3_000 + u64::from(round) * 100);
+        let serial = round + 1;
+        let connected = rng.chance(900);
+        if connected {
+            bench.connect(serial, due, 0);
+        } else {
+            bench.accept(serial, due);
+        }
+        let mut frame = rng.pick(&requests).unwrap().clone();
+        for _ in 0..rng.between(1, 4) {
+            let at = rng.below(frame.len() as u64) as usize;
+            frame[at] ^= 1 << rng.below(8);
+        }
+        bench.frame(serial, due + Span::from_millis(10), Bytes::from(frame));
+        let due = due + Span::from_millis(50);
+        assert_eq!(bench.ask(0, due, &Request::Ping), KeeperCode::OK, "round {round}");
+        bench.put(due, Input::Link(LinkInput::Closed(conn(serial), CloseReason::Reset)));
+    }
+    let volume = bench.runner.into_volume();
+    let bench = Bench::start(&[], volume, ms(100_000), 2);
+    assert!(!bench.emissions.iter().any(|emission| matches!(emission.effect, Effect::Exit(_))));
+}
