@@ -62,9 +62,9 @@ pub(in crate::lesson) fn broker(is_leader: bool, leader_epoch: i32, isr: &[i32])
     let zookeeper_session = 9;
     let replicas = vec![replica];
     ProcessView::Broker(BrokerView {
-        replicas,
-        controller_epoch,
         zookeeper_session,
+        controller_epoch,
+        replicas,
         ..BrokerView::default()
     })
 }
