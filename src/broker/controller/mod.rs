@@ -159,9 +159,8 @@ impl Controller {
         if let Some(slot) = round.answers.get_mut(tag.index) {
             *slot = Some(answer);
         }
-        let lost = Answer::Failed(KeeperCode::CONNECTION_LOSS);
         let is_complete =
-            round.answers.iter().all(|answer| answer.as_ref().is_some_and(|one| *one != lost));
+            round.answers.iter().all(|answer| answer.as_ref().is_some_and(is_of_zookeeper));
         if let Some(round) = self.round.take_if(|_| is_complete) {
             let answers: Vec<Answer> = round.answers.into_iter().flatten().collect();
             if answers.contains(&Answer::ControllerMoved) {
@@ -341,7 +340,8 @@ impl Controller {
             Step::ReadController
             | Step::ReadControllerEpoch
             | Step::CreateControllerEpoch
-            | Step::Register { .. } => self.begin_register(step),
+            | Step::Register { .. }
+            | Step::CheckRegistration { .. } => self.begin_register(step),
             Step::ReadFeature
             | Step::CreateFeature
             | Step::ListNotifications
@@ -386,6 +386,7 @@ impl Controller {
             | Step::ReadControllerEpoch
             | Step::CreateControllerEpoch
             | Step::Register { .. } => self.finish_register(step, answers),
+            Step::CheckRegistration { epoch } => self.finish_check_registration(epoch, &answers),
             Step::ReadFeature
             | Step::CreateFeature
             | Step::ListNotifications
@@ -437,6 +438,13 @@ impl Controller {
     fn take_actions(&mut self) -> Vec<ControllerAction> {
         std::mem::take(&mut self.actions)
     }
+}
+
+/// Whether ZooKeeper itself gave the answer. One that was lost is asked again over the next
+/// connection; with the session everything ends.
+fn is_of_zookeeper(answer: &Answer) -> bool {
+    let lost = [KeeperCode::CONNECTION_LOSS, KeeperCode::SESSION_EXPIRED];
+    !lost.into_iter().any(|code| *answer == Answer::Failed(code))
 }
 
 fn send_action(outgoing: Outgoing) -> ControllerAction {

@@ -41,6 +41,10 @@ impl Controller {
                     epoch_zk_version: zk_version,
                 }]
             }
+            Step::CheckRegistration { .. } => vec![
+                Op::get_data(znode_path::CONTROLLER),
+                Op::get_data(znode_path::CONTROLLER_EPOCH),
+            ],
             _ => vec![Op::get_data(znode_path::CONTROLLER_EPOCH)],
         };
         self.ask(ops, step);
@@ -53,8 +57,8 @@ impl Controller {
             Step::CreateControllerEpoch => self.go_on_with([Step::ReadControllerEpoch]),
             Step::Register { last_epoch, .. } => match answer {
                 Answer::Written { version } => self.take_office(last_epoch + 1, version),
-                // Somebody else was faster: see who.
-                _ => self.go_on_with([Step::ReadController]),
+                // Somebody else was faster, or we were and did not hear of it.
+                _ => self.go_on_with([Step::CheckRegistration { epoch: last_epoch + 1 }]),
             },
             _ => match answer {
                 Answer::Data { data, version: zk_version, .. } => {
@@ -69,6 +73,18 @@ impl Controller {
                 _ => {}
             },
         }
+    }
+
+    pub(super) fn finish_check_registration(&mut self, epoch: i32, answers: &[Answer]) {
+        if let [Answer::Data { data: controller, .. }, Answer::Data { data, version, .. }] = answers
+        {
+            let registered = ControllerRegistration::from_json(controller).ok();
+            let is_ours = registered.is_some_and(|one| one.broker.0 == self.me);
+            if is_ours && controller_epoch_from_data(data) == Ok(epoch) {
+                return self.take_office(epoch, *version);
+            }
+        }
+        self.go_on_with([Step::ReadController]);
     }
 
     /// Takes in who is controller: nobody means to run for office.

@@ -69,6 +69,11 @@ pub enum Step {
         /// Version of its znode.
         zk_version: i32,
     },
+    /// The run for office failed, or its answer was lost: see whether it was won all the same.
+    CheckRegistration {
+        /// The epoch that was to begin.
+        epoch: i32,
+    },
     /// See to the feature znode.
     ReadFeature,
     /// Make the feature znode.

@@ -272,6 +272,47 @@ fn new_partitions_of_a_topic_are_brought_online() {
 }
 
 #[test]
+fn an_office_that_was_won_unheard_is_taken_all_the_same() {
+    let mut stage = Stage::new(0);
+    stage.zookeeper.lose_next_answer = true;
+    stage.start_broker(1);
+    assert!(stage.active().is_empty());
+    stage.act(1, Controller::on_reconnected);
+    assert_eq!(stage.active(), [1]);
+    assert_eq!(stage.controllers[&1].epoch(), Some(1));
+    stage.create_topic("t", &[&[1]], &[]);
+    assert_eq!(stage.state("t", 0), (1, 0, vec![1]));
+}
+
+#[test]
+fn a_controller_whose_session_expires_makes_way_and_comes_back_as_a_broker() {
+    let mut stage = Stage::new(3);
+    stage.create_topic("t", &[&[1, 2]], &[]);
+    stage.expire_session(1);
+    assert_eq!(stage.active(), [2]);
+    assert_eq!(stage.state("t", 0), (2, 2, vec![2]));
+    stage.told.clear();
+    stage.register(1);
+    assert_eq!(stage.active(), [2]);
+    assert_eq!(stage.controllers[&1].active_controller(), Some(BrokerId(2)));
+    let told = leader_and_isr(&stage, 1);
+    assert_eq!(told[0].topic_states[0].partition_states[0].leader, 2);
+    assert_eq!(told[0].broker_epoch, stage.broker_epoch(1));
+}
+
+#[test]
+fn an_expired_session_makes_no_broker_look_dead() {
+    let mut stage = Stage::new(2);
+    stage.create_topic("t", &[&[2, 1]], &[]);
+    stage.traces.clear();
+    stage.zookeeper.is_expired = true;
+    stage.act(1, |one, now| one.on_watch(now, "/brokers/ids"));
+    stage.act(1, Controller::on_session_expired);
+    let resigned = TraceEvent::ControllerResigned { broker: BrokerId(1), epoch: 1 };
+    assert_eq!(stage.traces, [resigned]);
+}
+
+#[test]
 fn what_a_lost_connection_swallowed_is_asked_again() {
     let mut stage = Stage::new(2);
     stage.zookeeper.lose_next = true;

@@ -47,8 +47,11 @@ impl GroupCoordinator {
         batches: &[u8],
     ) -> Vec<GroupAction> {
         self.now = now;
+        // A leader that is told again of its leadership has newer groups than its log.
+        if !self.owned.insert(partition) {
+            return Vec::new();
+        }
         self.info(format!("Elected as the group coordinator for partition {partition}"));
-        self.owned.insert(partition);
         let loaded = records::load(batches);
         for complaint in loaded.complaints {
             self.log(LogLevel::Error, complaint);

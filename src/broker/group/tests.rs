@@ -227,9 +227,20 @@ fn the_next_coordinator_goes_on_where_the_last_one_stopped() {
     // Nobody is heard of again: the group empties.
     desk.pass(Span::from_secs(200));
     assert_eq!(desk.state(), Some(GroupState::Empty));
+    desk.lose_partition();
     desk.load_partition();
     assert_eq!(desk.state(), Some(GroupState::Empty));
     assert_eq!(desk.committed(0), (42, ErrorCode::NONE));
+}
+
+#[test]
+fn a_leader_told_again_of_its_leadership_keeps_its_groups() {
+    let (mut desk, leader, second) = stable_pair();
+    let parked = desk.join(&leader);
+    desk.load_partition();
+    assert_eq!(desk.state(), Some(GroupState::PreparingRebalance));
+    desk.join(&second);
+    assert_eq!(desk.joined(parked).generation_id, 2);
 }
 
 #[test]

@@ -41,6 +41,10 @@ pub struct Zookeeper {
     fired: Vec<(i32, String)>,
     /// The next transaction is lost with its connection.
     pub lose_next: bool,
+    /// The answer to the next transaction is lost.
+    pub lose_next_answer: bool,
+    /// No session is good any more.
+    pub is_expired: bool,
 }
 
 impl Zookeeper {
@@ -109,9 +113,17 @@ impl Zookeeper {
     }
 
     fn answer(&mut self, session: i32, request: Request) -> Outcome {
-        if self.lose_next && matches!(request, Request::Multi(_)) {
-            self.lose_next = false;
-            return Err(KeeperCode::CONNECTION_LOSS);
+        if self.is_expired {
+            return Err(KeeperCode::SESSION_EXPIRED);
+        }
+        if let Request::Multi(operations) = &request {
+            if std::mem::take(&mut self.lose_next) {
+                return Err(KeeperCode::CONNECTION_LOSS);
+            }
+            if std::mem::take(&mut self.lose_next_answer) {
+                self.multi(session, operations.clone());
+                return Err(KeeperCode::CONNECTION_LOSS);
+            }
         }
         let mut watch = |path: &str, wanted: bool| {
             if wanted {
@@ -253,6 +265,20 @@ impl Stage {
 
     /// Starts a broker: a new life with a new registration.
     pub fn start_broker(&mut self, broker: i32) {
+        let config = BrokerConfig::of(&Properties::default()).expect("defaults are valid");
+        let controller = Controller::new(BrokerId(broker), config, Rng::new(broker as u64));
+        self.controllers.insert(broker, controller);
+        self.register(broker);
+    }
+
+    /// The session of a broker that runs expires.
+    pub fn expire_session(&mut self, broker: i32) {
+        self.zookeeper.expire(broker);
+        self.act(broker, Controller::on_session_expired);
+    }
+
+    /// Registers a broker under a new session.
+    pub fn register(&mut self, broker: i32) {
         let registration = BrokerRegistration {
             endpoint: Endpoint::new(format!("broker-{broker}"), 9092),
             rack: None,
@@ -260,9 +286,6 @@ impl Stage {
         };
         let path = znode_path::broker(BrokerId(broker));
         self.zookeeper.put(&path, &registration.to_json(), Some(broker));
-        let config = BrokerConfig::of(&Properties::default()).expect("defaults are valid");
-        let controller = Controller::new(BrokerId(broker), config, Rng::new(broker as u64));
-        self.controllers.insert(broker, controller);
         self.act(broker, Controller::on_session_established);
     }
 
