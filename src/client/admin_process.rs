@@ -49,7 +49,8 @@ pub struct AdminProcess {
     next_call: u64,
     outcomes: VecDeque<Result<String, String>>,
     closing: bool,
-    now: Time,
+    /// Time of the last step; none before the first, when there is nothing to wake up for.
+    now: Option<Time>,
 }
 
 impl AdminProcess {
@@ -75,7 +76,7 @@ impl AdminProcess {
             next_call: 0,
             outcomes: VecDeque::new(),
             closing: false,
-            now: Time::ZERO,
+            now: None,
         })
     }
 
@@ -199,7 +200,7 @@ impl AdminProcess {
 
 impl Process for AdminProcess {
     fn step(&mut self, input: Input, ctx: &mut Ctx<'_>) {
-        self.now = ctx.now();
+        self.now = Some(ctx.now());
         match input {
             Input::Start { .. } => {}
             Input::Wake => {
@@ -220,8 +221,9 @@ impl Process for AdminProcess {
     }
 
     fn next_wakeup(&self) -> Option<Wakeup> {
+        let now = self.now?;
         let calls = self.calls.values().flat_map(|call| {
-            let retry = (!call.in_flight && call.not_before > self.now)
+            let retry = (!call.in_flight && call.not_before > now)
                 .then(|| Wakeup { at: call.not_before, reason: "retry back-off".to_owned() });
             let deadline =
                 Wakeup { at: call.deadline, reason: "default.api.timeout.ms".to_owned() };

@@ -335,7 +335,9 @@ impl Consumer {
                 self.failure = outcome.err();
             }
             Tag::ListOffsets(asked) => fetcher.on_listed(&asked, None, subscriptions, links, ctx),
-            Tag::Fetch(_) => fetcher.on_fetch_failed(node, links),
+            Tag::Fetch(asked) => {
+                fetcher.on_fetch_failed(node, &asked, subscriptions, links, ctx.now());
+            }
         }
         self.coordinator.on_node_lost(node, &mut self.links, ctx);
     }

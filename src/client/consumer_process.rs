@@ -21,7 +21,8 @@ pub struct ConsumerProcess {
     consumer: Consumer,
     consumed: u64,
     records: VecDeque<(TopicPartition, RecordView)>,
-    now: Time,
+    /// Time of the last step; none before the first, when there is nothing to wake up for.
+    now: Option<Time>,
 }
 
 impl ConsumerProcess {
@@ -29,7 +30,7 @@ impl ConsumerProcess {
     pub fn new(spec: &ProcessSpec) -> Result<Self, ConfigError> {
         let config = ConsumerConfig::from_properties(&spec.properties, &spec.name)?;
         let consumer = Consumer::new(config);
-        Ok(Self { consumer, consumed: 0, records: VecDeque::new(), now: Time::ZERO })
+        Ok(Self { consumer, consumed: 0, records: VecDeque::new(), now: None })
     }
 
     fn on_command(&mut self, id: u64, command: Command, ctx: &mut Ctx<'_>) {
@@ -86,7 +87,7 @@ impl ConsumerProcess {
 
 impl Process for ConsumerProcess {
     fn step(&mut self, input: Input, ctx: &mut Ctx<'_>) {
-        self.now = ctx.now();
+        self.now = Some(ctx.now());
         match input {
             Input::Start { .. } => {}
             Input::Wake => self.consumer.on_wake(ctx),
@@ -106,7 +107,7 @@ impl Process for ConsumerProcess {
     }
 
     fn next_wakeup(&self) -> Option<Wakeup> {
-        self.consumer.next_wakeup(self.now)
+        self.consumer.next_wakeup(self.now?)
     }
 
     fn view(&self) -> ProcessView {

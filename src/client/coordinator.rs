@@ -176,6 +176,7 @@ impl Coordinator {
     }
 
     fn find(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
+        self.not_before = ctx.now() + self.config.retry_backoff;
         let Some(node) = links.metadata.any_broker(&links.network, ctx) else { return };
         self.finding = true;
         let request = FindCoordinatorRequest { key: self.config.group_id.clone(), key_type: 0 };
@@ -199,6 +200,7 @@ impl Coordinator {
                 self.log(ctx, LogLevel::Info, &found);
                 links.network.set_node(node, Endpoint::new(host, port));
                 self.node = Some(node);
+                self.not_before = ctx.now();
                 self.session_deadline = ctx.now() + self.config.session_timeout;
             }
             (ErrorCode::GROUP_AUTHORIZATION_FAILED | ErrorCode::INVALID_GROUP_ID, _) => {

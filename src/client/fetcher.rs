@@ -230,8 +230,18 @@ impl Fetcher {
     }
 
     /// A fetch from `leader` was not answered.
-    pub fn on_fetch_failed(&mut self, leader: i32, links: &mut Links) {
+    pub fn on_fetch_failed(
+        &mut self,
+        leader: i32,
+        asked: &BTreeMap<TopicPartition, i64>,
+        subscriptions: &mut Subscriptions,
+        links: &mut Links,
+        now: Time,
+    ) {
         self.fetching.remove(&leader);
+        for partition in asked.keys() {
+            self.back_off(partition, subscriptions, now);
+        }
         links.metadata.request_update();
     }
 

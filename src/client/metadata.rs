@@ -123,11 +123,12 @@ impl Metadata {
         self.topics.get(topic).map(|info| info.partitions.as_slice())
     }
 
-    /// The leader of a partition and its epoch.
+    /// The leader of a partition and its epoch; none while the leader is not among the brokers.
     pub fn leader(&self, partition: &TopicPartition) -> Option<(i32, i32)> {
         let index = usize::try_from(partition.partition).ok()?;
         let info = self.partitions(&partition.topic)?.get(index)?;
-        info.leader.map(|leader| (leader, info.leader_epoch))
+        let leader = info.leader.filter(|leader| self.brokers.contains(leader))?;
+        Some((leader, info.leader_epoch))
     }
 
     /// What the last answer held against `topic`.
@@ -157,6 +158,7 @@ impl Metadata {
         if self.next_update().is_none_or(|at| at > ctx.now()) {
             return;
         }
+        self.last_attempt = Some(ctx.now());
         let Some(node) = self.any_broker(network, ctx) else { return };
         let name = |topic: &String| MetadataRequestTopic {
             name: Some(topic.clone()),
@@ -169,7 +171,6 @@ impl Metadata {
         };
         self.in_flight = true;
         self.update_wanted = false;
-        self.last_attempt = Some(ctx.now());
         network.send(node, request, tag, ctx);
     }
 
@@ -203,18 +204,21 @@ impl Metadata {
         ctx: &mut Ctx<'_>,
     ) {
         self.in_flight = false;
-        if response.brokers.is_empty() {
+        let addresses = response.brokers.into_iter().filter_map(|broker| {
+            let port = u16::try_from(broker.port).ok()?;
+            (broker.node_id >= 0).then(|| (broker.node_id, Endpoint::new(broker.host, port)))
+        });
+        let addresses: BTreeMap<i32, Endpoint> = addresses.collect();
+        if addresses.is_empty() {
             // A broker that does not know anybody yet; what we know is better.
             self.update_wanted = true;
             return;
         }
         self.updates += 1;
         self.last_success = Some(ctx.now());
-        let brokers: Vec<i32> = response.brokers.iter().map(|broker| broker.node_id).collect();
-        for broker in response.brokers {
-            if let Ok(port) = u16::try_from(broker.port) {
-                network.set_node(broker.node_id, Endpoint::new(broker.host, port));
-            }
+        let brokers: Vec<i32> = addresses.keys().copied().collect();
+        for (broker, address) in addresses {
+            network.set_node(broker, address);
         }
         self.leaving.extend(self.brokers.iter().filter(|broker| !brokers.contains(broker)));
         self.leaving.retain(|broker| !brokers.contains(broker));
@@ -268,3 +272,6 @@ impl Metadata {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,8 @@ pub struct ProducerProcess {
     failed: u64,
     outcomes: VecDeque<OutcomeView>,
     closing: bool,
-    now: Time,
+    /// Time of the last step; none before the first, when there is nothing to wake up for.
+    now: Option<Time>,
 }
 
 impl ProducerProcess {
@@ -79,7 +80,7 @@ impl ProducerProcess {
             failed: 0,
             outcomes: VecDeque::new(),
             closing: false,
-            now: Time::ZERO,
+            now: None,
         })
     }
 
@@ -217,7 +218,7 @@ impl Progress {
 
 impl Process for ProducerProcess {
     fn step(&mut self, input: Input, ctx: &mut Ctx<'_>) {
-        self.now = ctx.now();
+        self.now = Some(ctx.now());
         match input {
             Input::Start { .. } => {
                 if let Some((topic, interval_us, keys)) = self.configured.take() {
@@ -246,7 +247,7 @@ impl Process for ProducerProcess {
         let generator = self.generator.as_ref();
         let tick =
             generator.map(|generator| Wakeup { at: generator.next, reason: "next record".into() });
-        let producer = self.producer.next_wakeup(self.now);
+        let producer = self.producer.next_wakeup(self.now?);
         producer.into_iter().chain(tick).min_by_key(|wakeup| wakeup.at)
     }
 

@@ -67,10 +67,14 @@ impl<T> NetworkClient<T> {
         }
     }
 
-    /// Forgets `node`: its connection is closed, its requests fail.
+    /// Forgets `node`: its connection is closed, its requests fail. That is the owner's wish, so no
+    /// [`NetworkEvent::Disconnected`] tells of it.
     pub fn forget_node(&mut self, node: i32, ctx: &mut Ctx<'_>) {
         self.disconnect(node, ctx);
         self.nodes.remove(&node);
+        self.events.retain(
+            |event| !matches!(event, NetworkEvent::Disconnected { node: gone } if *gone == node),
+        );
     }
 
     /// The nodes it knows.

@@ -224,4 +224,5 @@ fn an_idle_consumer_waits_in_long_polls_and_heartbeats() {
     assert_eq!(bench.servers.count(ApiKey::Heartbeat), 10);
     assert_eq!(bench.servers.count(ApiKey::JoinGroup), 2);
     assert_eq!(bench.servers.count(ApiKey::OffsetFetch), 1);
+    assert_eq!(bench.servers.count(ApiKey::Metadata), 1);
 }
