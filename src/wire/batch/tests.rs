@@ -1,6 +1,12 @@
 //! Batches against bytes that Kafka's own classes wrote, and against damage.
 
+use bytes::Bytes;
+
 use super::*;
+use crate::wire::kafka::{
+    GroupMetadataValue, OffsetCommitValue, OffsetsTopicKey, TransactionLogKey, TransactionLogValue,
+    Versioned,
+};
 
 const TWO_RECORDS: &str = "00 00 00 00 00 00 00 00 00 00 00 4a 00 00 00 00 02 1e 87 0e 44 00 00 00 00 00 01 00 \
      00 01 74 87 6e 80 00 00 00 01 74 87 6e 80 05 ff ff ff ff ff ff ff ff ff ff ff ff ff \
@@ -178,4 +184,98 @@ fn the_tree_opens_records_with_byte_ranges() {
     assert_eq!(value.value, "hello");
     assert_eq!(&bytes[value.end as usize - 5..value.end as usize], b"hello");
     assert_eq!(batch.child("[1]").expect("a record").end as usize, bytes.len());
+}
+
+/// Segments that a 2.8.2 broker wrote, with what Kafka's own dump tool says they hold.
+const SEGMENTS: &[(&str, &[u8])] = &[
+    (
+        "__consumer_offsets-0",
+        include_bytes!("../../../tests/golden/segments/__consumer_offsets-0.segment"),
+    ),
+    (
+        "__consumer_offsets-1",
+        include_bytes!("../../../tests/golden/segments/__consumer_offsets-1.segment"),
+    ),
+    (
+        "__consumer_offsets-2",
+        include_bytes!("../../../tests/golden/segments/__consumer_offsets-2.segment"),
+    ),
+    (
+        "__transaction_state-0",
+        include_bytes!("../../../tests/golden/segments/__transaction_state-0.segment"),
+    ),
+    ("codecs-0", include_bytes!("../../../tests/golden/segments/codecs-0.segment")),
+    ("compacted-0", include_bytes!("../../../tests/golden/segments/compacted-0.segment")),
+    ("orders-0", include_bytes!("../../../tests/golden/segments/orders-0.segment")),
+    ("txn-1", include_bytes!("../../../tests/golden/segments/txn-1.segment")),
+];
+
+#[test]
+fn recorded_segments_are_whole_and_rebuilt_identically() {
+    for (name, segment) in SEGMENTS {
+        let mut batches = Batches::verified(segment);
+        for batch in batches.by_ref() {
+            let records = match batch.records() {
+                Ok(records) => records,
+                Err(error) => {
+                    assert_eq!(error, BatchError::Compressed(batch.compression()));
+                    continue;
+                }
+            };
+            let mut again = RecordBatchBuilder::like(&batch);
+            for record in records {
+                let record = record.expect("sound");
+                again.append_at(
+                    record.offset,
+                    record.timestamp,
+                    record.key,
+                    record.value,
+                    &record.headers,
+                );
+            }
+            assert_eq!(again.build()[..], *batch.bytes(), "{name} at {}", batch.base_offset());
+        }
+        assert_eq!((batches.position(), batches.stopped()), (segment.len(), None), "{name}");
+    }
+}
+
+#[test]
+fn records_of_internal_topics_are_read_and_written_back_identically() {
+    let (mut offsets, mut groups, mut transactions) = (0, 0, 0);
+    for (name, segment) in SEGMENTS.iter().filter(|(name, _)| name.starts_with("__")) {
+        for batch in Batches::new(segment).filter(|batch| !batch.is_control()) {
+            for record in batch.records().expect("plain") {
+                let record = record.expect("sound");
+                let key = Bytes::copy_from_slice(record.key.expect("a key"));
+                let value = record.value.map(Bytes::copy_from_slice);
+                let version = |bytes: &Bytes| i16::from_be_bytes([bytes[0], bytes[1]]);
+                if name.starts_with("__transaction") {
+                    let id = TransactionLogKey::from_bytes(&key).expect("a key");
+                    assert_eq!(id.to_bytes(0), key);
+                    let Some(value) = value else { continue };
+                    let state = TransactionLogValue::from_bytes(&value).expect("a value");
+                    assert_eq!(state.to_bytes(version(&value)), value);
+                    transactions += 1;
+                    continue;
+                }
+                match OffsetsTopicKey::from_bytes(&key).expect("a key") {
+                    OffsetsTopicKey::Offset(of) => {
+                        assert_eq!(of.to_bytes(version(&key)), key);
+                        let Some(value) = value else { continue };
+                        let offset = OffsetCommitValue::from_bytes(&value).expect("a value");
+                        assert_eq!(offset.to_bytes(version(&value)), value);
+                        offsets += 1;
+                    }
+                    OffsetsTopicKey::Group(of) => {
+                        assert_eq!(of.to_bytes(version(&key)), key);
+                        let Some(value) = value else { continue };
+                        let group = GroupMetadataValue::from_bytes(&value).expect("a value");
+                        assert_eq!(group.to_bytes(version(&value)), value);
+                        groups += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(offsets > 20 && groups > 5 && transactions > 5, "{offsets} {groups} {transactions}");
 }
