@@ -1,11 +1,16 @@
-//! The page's program.
+//! The page's program: joins the user interface to the host that runs its world.
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    let document = web_sys::window().and_then(|window| window.document());
-    if let Some(app) = document.and_then(|document| document.get_element_by_id("app")) {
-        app.set_text_content(Some("Kafkarium"));
-    }
+    use kafkarium::host::browser::page;
+    use kafkarium::host::protocol::ToConductor;
+    use kafkarium::ui;
+
+    ui::mount(|tell, route| {
+        let send = page::start(tell);
+        send(ToConductor::Open { world: route.world.clone(), build_id: page::build_id() });
+        send
+    });
 }
 
 #[cfg(not(target_arch = "wasm32"))]

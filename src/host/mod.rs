@@ -1,6 +1,8 @@
 //! Layer 10: hosts run worlds. `local` is one thread, native and wasm; `browser` is workers and
 //! IndexedDB, and nobody else knows those; `protocol` is what page and conductor say to each other.
 
+#[cfg(target_arch = "wasm32")]
+pub mod browser;
 pub mod local;
 pub mod protocol;
 pub mod simulation;

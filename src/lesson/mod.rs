@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod condition;
 pub mod parse;
 pub mod run;
+pub mod setup;
 pub mod text;
 pub mod view;
 

@@ -44,6 +44,20 @@ struct KeptProcess {
     starts_with_power: bool,
 }
 
+impl WorldCheckpoint {
+    /// The same, going on at `clock` if that is later: a host that keeps a world now and then lets
+    /// the kept clock run ahead, so that time never goes back.
+    pub fn at_least(mut self, clock: Time) -> Self {
+        self.clock = self.clock.max(clock);
+        self
+    }
+
+    /// Numbers of the processes, whose volumes belong to it.
+    pub fn process_ids(&self) -> impl Iterator<Item = ProcessId> {
+        self.processes.iter().map(|process| process.spec.id)
+    }
+}
+
 impl World {
     /// What to keep of this world, between two rounds.
     pub fn checkpoint(&self) -> WorldCheckpoint {

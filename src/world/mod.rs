@@ -21,6 +21,7 @@ pub mod trace_log;
 
 pub use act::ActionError;
 pub use action::Action;
+pub use any_process::launch;
 pub use checkpoint::WorldCheckpoint;
 pub use config::{ProcessConfig, WorldConfig};
 pub use observer::FrameDetails;

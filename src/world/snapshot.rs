@@ -6,13 +6,20 @@ use super::link::What;
 use super::lives::Proc;
 use super::round::HostOrder;
 use super::state::World;
-use crate::base::{ProcessId, StableHasher};
+use crate::base::{ProcessId, StableHasher, Time};
 use serde::Serialize;
 
 /// A moment to which a world can go back. Logs are shared, so it costs little.
 #[derive(Clone)]
 pub struct WorldSnapshot {
     world: World,
+}
+
+impl WorldSnapshot {
+    /// Virtual time of that moment.
+    pub fn clock(&self) -> Time {
+        self.world.clock
+    }
 }
 
 impl World {

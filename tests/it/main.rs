@@ -1,8 +1,10 @@
 //! The integration tests that run on this machine, in one program: one link instead of many.
 
 mod gossip;
+mod lessons;
 mod same_everywhere;
 mod tidy;
+mod volume_contract;
 mod world_links;
 mod world_replay;
 mod zookeeper_session;
