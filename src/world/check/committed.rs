@@ -55,7 +55,7 @@ impl ConsistentCommittedData {
 
     /// Compares the replicas that are shown: below both high watermarks the same batch has the same
     /// bytes.
-    pub(super) fn look(&mut self, at: Time, views: &[&ProcessView], found: &mut Vec<Violation>) {
+    pub(super) fn look(at: Time, views: &[&ProcessView], found: &mut Vec<Violation>) {
         let mut batches: BTreeMap<(&TopicPartition, i64), (i32, u32)> = BTreeMap::new();
         for view in views {
             let ProcessView::Broker(broker) = view else {

@@ -113,11 +113,10 @@ impl NoAckedLoss {
 
 /// The partition whose log a file is part of: `…/TOPIC-PARTITION/00000000000000000000.log`.
 fn partition_of(file: &str) -> Option<TopicPartition> {
-    let (directory, name) = file.rsplit_once('/')?;
+    let (directory, _) = file.strip_suffix(".log")?.rsplit_once('/')?;
     let directory = directory.rsplit('/').next()?;
     let (topic, partition) = directory.rsplit_once('-')?;
-    let partition = partition.parse().ok().filter(|_| name.ends_with(".log"))?;
-    Some(TopicPartition::new(topic, partition))
+    Some(TopicPartition::new(topic, partition.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ impl Checkers {
 
     /// Takes the views of all living processes.
     pub fn look(&mut self, at: Time, views: &[&ProcessView]) {
-        self.committed.look(at, views, &mut self.violations);
+        ConsistentCommittedData::look(at, views, &mut self.violations);
     }
 
     /// Group whose consumers read everything at the end, for [`Checkers::conclude`].
