@@ -31,6 +31,7 @@ use crate::log::{LogConfig, LogError, PartitionLog};
 use crate::node::Properties;
 use crate::node::view::{ReplicaView, WaitingView};
 use crate::wire::ErrorCode;
+use crate::wire::batch::Batches;
 use crate::wire::kafka::{AlterIsrResponse, AnyResponse};
 use append::DelayedProduce;
 use fetch::DelayedFetch;
@@ -135,6 +136,21 @@ impl ReplicaManager {
     /// The replica of `partition`.
     pub fn partition(&self, partition: &TopicPartition) -> Option<&Partition> {
         self.partitions.get(partition)
+    }
+
+    /// Every batch of a replica, for a coordinator that loads it.
+    pub fn read_whole_log(&self, partition: &TopicPartition, volume: &Volume) -> Vec<u8> {
+        let mut batches = Vec::new();
+        let Some(log) = self.partitions.get(partition).map(Partition::log) else { return batches };
+        let (mut from, end) = (log.log_start_offset(), log.log_end_offset());
+        while from < end {
+            let Ok(read) = log.read(volume, from, end, usize::MAX, true) else { break };
+            let last = Batches::new(&read).last().map(|batch| batch.next_offset());
+            let Some(next) = last.filter(|next| *next > from) else { break };
+            batches.extend_from_slice(&read);
+            from = next;
+        }
+        batches
     }
 
     /// The error for a partition that has no replica here: whoever asks looks up the leader again

@@ -9,6 +9,7 @@
 //! In Kafka: `kafka.server.KafkaServer`, `BrokerState`.
 
 mod apply;
+mod groups;
 mod requests;
 mod shutdown;
 mod startup;
@@ -18,6 +19,7 @@ mod zookeeper;
 use super::action::Node;
 use super::admin_manager::{AdminManager, AdminTag};
 use super::controller::{ChannelTag, Controller, ZkTag as ControllerTag};
+use super::group::{GroupCoordinator, GroupZkTag};
 use super::metadata_cache::MetadataCache;
 use super::replica_manager::{Completion, FollowTag, ReplicaManager};
 use super::socket_server::SocketServer;
@@ -52,6 +54,7 @@ enum ZkTag {
     Server(ServerTag),
     Controller(ControllerTag),
     Admin(AdminTag),
+    Group(GroupZkTag),
 }
 
 /// A broker.
@@ -71,6 +74,7 @@ pub struct Broker {
     replicas: ReplicaManager,
     controller: Controller,
     admin: AdminManager,
+    groups: GroupCoordinator,
     /// From this broker as the controller to all brokers.
     controller_channel: NetworkClient<ChannelTag>,
     /// From this broker's followers to their leaders.
@@ -119,7 +123,8 @@ impl Broker {
             metadata: MetadataCache::default(),
             replicas: ReplicaManager::new(&config),
             controller: Controller::new(me, config.clone(), rng.clone()),
-            admin: AdminManager::new(me, config.clone(), rng),
+            admin: AdminManager::new(me, config.clone(), rng.clone()),
+            groups: GroupCoordinator::new(me, config.clone(), rng),
             controller_channel: NetworkClient::new(
                 &me.to_string(),
                 channel(config.controller_socket_timeout),
@@ -192,6 +197,8 @@ impl Broker {
         self.apply_controller(actions, ctx);
         let actions = self.admin.on_wake(ctx.now(), &self.metadata);
         self.apply_admin(actions, ctx);
+        let actions = self.groups.on_wake(ctx.now());
+        self.apply_group(actions, ctx);
         self.check_startup_deadline(ctx);
         self.continue_shutdown(ctx);
     }
@@ -239,7 +246,7 @@ impl Broker {
     fn complete(&mut self, completion: Completion, ctx: &mut Ctx<'_>) {
         match completion {
             Completion::Reply(token, response) => self.sockets.reply(token, &response, ctx),
-            Completion::Offsets(..) => {}
+            Completion::Offsets(tag, outcome) => self.on_offsets_appended(tag, outcome, ctx),
         }
     }
 
@@ -285,6 +292,7 @@ impl Process for Broker {
             self.to_controller.next_wakeup(),
             self.controller.next_wakeup(),
             self.admin.next_wakeup(),
+            self.groups.next_wakeup(),
             own(self.startup.deadline, "zookeeper.connection.timeout.ms"),
             own(self.shutdown.retry_at, "controlled shutdown retry"),
             if self.is_serving() { self.replicas.next_wakeup() } else { None },

@@ -1,5 +1,6 @@
 //! The integration tests that run on this machine, in one program: one link instead of many.
 
+mod broker_cluster;
 mod gossip;
 mod lessons;
 mod same_everywhere;

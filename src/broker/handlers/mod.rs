@@ -5,7 +5,6 @@
 
 pub mod api_versions;
 pub mod fetch;
-pub mod find_coordinator;
 pub mod leader_and_isr;
 pub mod list_offsets;
 pub mod metadata;

@@ -26,10 +26,10 @@ const NO_EPOCH: i32 = -1;
 /// A replica on this broker took or gave up a leadership, for the coordinators.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum RoleChange {
-    /// It leads now, in that epoch.
-    Leader(TopicPartition, i32),
-    /// It does not lead, in that epoch (none when it was stopped).
-    Follower(TopicPartition, Option<i32>),
+    /// It leads now and did not before.
+    Leader(TopicPartition),
+    /// It follows somebody new, or was stopped.
+    Follower(TopicPartition),
 }
 
 /// One partition of a LeaderAndIsr or StopReplica request and what became of it.
@@ -121,8 +121,8 @@ impl ReplicaManager {
         let changes = &mut self.changes;
         if state.leader == me {
             self.fetchers.remove(id);
-            partition.make_leader(state, volume, now, changes)?;
-            return Ok(Some(RoleChange::Leader(id.clone(), state.leader_epoch)));
+            let is_new = partition.make_leader(state, volume, now, changes)?;
+            return Ok(is_new.then(|| RoleChange::Leader(id.clone())));
         }
         let leader = metadata.live_brokers().find(|broker| broker.id.0 == state.leader);
         let Some(leader) = leader else {
@@ -147,7 +147,7 @@ impl ReplicaManager {
             changes.info("kafka.server.ReplicaFetcherManager", text);
             self.fetchers.add(node, id.clone(), position);
         }
-        Ok(Some(RoleChange::Follower(id.clone(), Some(state.leader_epoch))))
+        Ok(Some(RoleChange::Follower(id.clone())))
     }
 
     /// Gives the partition a replica, from the log that was loaded or from nothing.
@@ -208,8 +208,7 @@ impl ReplicaManager {
             self.changes.moved.insert(id.clone());
             self.changes.withdrawn.insert(id.clone());
             if error == ErrorCode::NONE {
-                let epoch = (leader_epoch >= 0).then_some(leader_epoch);
-                roles.push(RoleChange::Follower(id.clone(), epoch));
+                roles.push(RoleChange::Follower(id.clone()));
             }
             errors.push((id, error));
         }

@@ -49,7 +49,7 @@ impl Broker {
     }
 
     /// The actions that need no name of a component; the others were taken out before.
-    fn apply_common<Z, N>(&mut self, action: Action<Z, N>, ctx: &mut Ctx<'_>) {
+    pub(super) fn apply_common<Z, N>(&mut self, action: Action<Z, N>, ctx: &mut Ctx<'_>) {
         match action {
             Action::Reply { token, response } => {
                 self.flush_events(ctx);

@@ -72,19 +72,10 @@ impl Broker {
             AnyRequest::OffsetForLeaderEpoch(request) => {
                 handlers::offset_for_leader_epoch::handle(request, &self.replicas).into()
             }
-            AnyRequest::FindCoordinator(request) => {
-                let found = handlers::find_coordinator::handle(
-                    &request,
-                    &self.metadata,
-                    self.config.offsets_topic_num_partitions,
-                );
-                if found.create_topic {
-                    let actions = self.admin.create_offsets_topic(ctx.now(), &self.metadata);
-                    self.apply_admin(actions, ctx);
-                }
-                found.response.into()
-            }
-            request => self.handle_cluster_action(&context, request, ctx),
+            request => match self.handle_group_request(&context, request, ctx) {
+                Some(request) => self.handle_cluster_action(&context, request, ctx),
+                None => Handled::Later,
+            },
         };
         self.finish(token, handled, ctx);
     }
@@ -102,8 +93,10 @@ impl Broker {
             }
             AnyRequest::StopReplica(request) => {
                 let epoch = self.epoch;
-                let (response, _) =
+                let (response, roles) =
                     handlers::stop_replica::handle(&request, epoch, &mut self.replicas, ctx.volume);
+                self.flush_events(ctx);
+                self.on_role_changes(&roles, ctx);
                 response.into()
             }
             AnyRequest::UpdateMetadata(request) => {
@@ -183,7 +176,7 @@ impl Broker {
         ctx: &mut Ctx<'_>,
     ) -> Handled {
         let now = ctx.now();
-        let (response, _) = handlers::leader_and_isr::handle(
+        let (response, roles) = handlers::leader_and_isr::handle(
             request,
             context.api_version,
             self.epoch,
@@ -193,6 +186,7 @@ impl Broker {
             now,
         );
         self.flush_events(ctx);
+        self.on_role_changes(&roles, ctx);
         response.into()
     }
 

@@ -8,6 +8,7 @@ use crate::base::Time;
 use crate::base::trace::LogLevel;
 use crate::broker::admin_manager::AdminManager;
 use crate::broker::controller::Controller;
+use crate::broker::group::GroupCoordinator;
 use crate::broker::meta_properties::{META_PROPERTIES, MetaProperties};
 use crate::cluster::znode_path;
 use crate::disk::DiskError;
@@ -35,7 +36,8 @@ impl Broker {
         // Ids that they make must differ from life to life, so their streams are this life's.
         let (me, config) = (self.id(), self.config.clone());
         self.controller = Controller::new(me, config.clone(), ctx.rng.fork("controller"));
-        self.admin = AdminManager::new(me, config, ctx.rng.fork("admin manager"));
+        self.admin = AdminManager::new(me, config.clone(), ctx.rng.fork("admin manager"));
+        self.groups = GroupCoordinator::new(me, config, ctx.rng.fork("group coordinator"));
         ctx.log(LogLevel::Info, KAFKA_SERVER, "starting");
         self.startup.deadline = Some(ctx.now() + self.config.zookeeper_connection_timeout);
         let text = "[ZooKeeperClient Kafka server] Initializing a new session";

@@ -17,7 +17,7 @@ impl Broker {
             controller_epoch: self.controller.epoch(),
             known_controller: self.controller.active_controller(),
             replicas: self.replicas.view(isr),
-            groups: Vec::new(),
+            groups: self.groups.view(),
             waiting: self.replicas.waiting(),
         }
     }

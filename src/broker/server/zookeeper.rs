@@ -99,6 +99,10 @@ impl Broker {
                 let actions = self.admin.on_zookeeper(ctx.now(), tag, answer, &self.metadata);
                 self.apply_admin(actions, ctx);
             }
+            ZkTag::Group(tag) => {
+                let actions = self.groups.on_zookeeper(ctx.now(), tag, Answer::from(result));
+                self.apply_group(actions, ctx);
+            }
             ZkTag::Server(tag) => match result {
                 Err(KeeperCode::CONNECTION_LOSS | KeeperCode::SESSION_EXPIRED) => {
                     self.zookeeper_lost.push(tag);
