@@ -1,22 +1,10 @@
 //! Whole clusters on one thread: a ZooKeeper server, three brokers and a producer.
 
 use kafkarium::base::{Span, Time, TopicPartition, TraceEvent};
-use kafkarium::broker::Broker;
-use kafkarium::client::ProducerProcess;
 use kafkarium::host::LocalHost;
-use kafkarium::node::view::{BrokerView, ReplicaView};
-use kafkarium::node::{Command, Process, ProcessSpec, ProcessView, Program, Properties};
-use kafkarium::world::{Action, World, WorldConfig};
-use kafkarium::zookeeper::ZooKeeperServer;
-
-fn launch(spec: &ProcessSpec) -> Box<dyn Process> {
-    match spec.program {
-        Program::Broker => Box::new(Broker::new(spec).expect("valid properties")),
-        Program::ZooKeeper => Box::new(ZooKeeperServer::new(spec).expect("valid properties")),
-        Program::Producer => Box::new(ProducerProcess::new(spec).expect("valid properties")),
-        Program::Consumer | Program::Admin => panic!("not in these worlds"),
-    }
-}
+use kafkarium::node::view::{BrokerView, ConsumerView, ReplicaView};
+use kafkarium::node::{Command, ProcessView, Program, Properties};
+use kafkarium::world::{Action, World, WorldConfig, launch};
 
 /// A cluster whose topics have three partitions on three brokers, and a producer that sends a
 /// record to `orders` every 100 ms from the fifth second on.
@@ -33,6 +21,8 @@ fn cluster(seed: u64) -> LocalHost {
             ("default.replication.factor", "3"),
             ("min.insync.replicas", "2"),
             ("replica.lag.time.max.ms", "4000"),
+            ("offsets.topic.num.partitions", "3"),
+            ("group.initial.rebalance.delay.ms", "500"),
         ]);
         config.process(&format!("broker-{id}"), Program::Broker, properties);
     }
@@ -166,4 +156,57 @@ fn a_stopped_broker_hands_over_first_and_starts_without_recovery() {
     assert_whole(&host, 3);
     let recovered = |event: &TraceEvent| matches!(event, TraceEvent::LogRecovered { .. });
     assert_eq!(count(&host, recovered), 0, "{}", story(&host));
+}
+
+/// The consumers of the cluster that live.
+fn consumers(host: &LocalHost) -> Vec<ConsumerView> {
+    let named = ["consumer-1", "consumer-2"].into_iter();
+    let processes = named.filter_map(|name| host.world().process_named(name));
+    let views = processes.filter_map(|id| host.runner(id).map(|runner| runner.process().view()));
+    views
+        .filter_map(|view| match view {
+            ProcessView::Consumer(view) => Some(view),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_group_shares_the_partitions_and_outlives_its_coordinator() {
+    let mut host = cluster(4);
+    run(&mut host, 10);
+    for name in ["consumer-1", "consumer-2"] {
+        let properties = [
+            ("bootstrap.servers", "broker-1:9092,broker-2:9092,broker-3:9092"),
+            ("group.id", "readers"),
+            ("topics", "orders"),
+            ("auto.offset.reset", "earliest"),
+            ("auto.commit.interval.ms", "1000"),
+        ];
+        let action = Action::Spawn {
+            name: name.to_owned(),
+            program: "consumer".to_owned(),
+            properties: properties.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
+        };
+        host.world_mut().act(action).expect("the name is free");
+    }
+    run(&mut host, 20);
+    let owned = |host: &LocalHost| -> usize {
+        consumers(host).iter().map(|consumer| consumer.owned.len()).sum()
+    };
+    let consumed = |host: &LocalHost| -> u64 {
+        consumers(host).iter().map(|consumer| consumer.consumed).sum()
+    };
+    assert_eq!(owned(&host), 3, "{:?}\n{}", consumers(&host), story(&host));
+    assert!(consumed(&host) > 150, "{:?}\n{}", consumers(&host), story(&host));
+    let coordinator = (1..=3).find(|id| broker(&host, *id).is_some_and(|b| !b.groups.is_empty()));
+    let coordinator = coordinator.expect("somebody coordinates the group");
+    let before = consumed(&host);
+    host.world_mut().act(Action::Kill(format!("broker-{coordinator}"))).expect("it runs");
+    run(&mut host, 30);
+    assert_eq!(owned(&host), 3, "{:?}\n{}", consumers(&host), story(&host));
+    assert!(consumed(&host) > before + 100, "{:?}\n{}", consumers(&host), story(&host));
+    let groups = (1..=3).filter_map(|id| broker(&host, id)).flat_map(|view| view.groups);
+    let states: Vec<String> = groups.map(|group| group.state).collect();
+    assert_eq!(states, ["Stable"], "{}", story(&host));
 }
