@@ -236,7 +236,8 @@ impl Coordinator {
         if !matches!(self.state, MemberState::Stable) {
             self.state = MemberState::Unjoined;
         }
-        links.network.forget_node(node, ctx);
+        // The node stays known, so that finding a dead broker again and again meets its back-off.
+        links.network.disconnect(node, ctx);
         links.metadata.request_update();
     }
 

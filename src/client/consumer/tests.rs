@@ -156,6 +156,26 @@ fn a_moved_leader_and_a_moved_coordinator_are_found() {
 }
 
 #[test]
+fn a_dead_coordinator_is_looked_for_with_growing_patience() {
+    let mut cluster = cluster(1, 1);
+    cluster.leaders.insert(TopicPartition::new("t", 0), 2);
+    let mut bench = Bench::new(cluster);
+    let id = start(&mut bench, 1, &[]);
+    bench.run(Span::from_secs(1));
+    bench.servers.down.push(1);
+    bench.reset(&Endpoint::new("broker-1", 9092));
+    add(&mut bench.servers, 0, 1);
+    let before = bench.servers.count(ApiKey::FindCoordinator);
+    bench.run(Span::from_secs(10));
+    let asked = bench.servers.count(ApiKey::FindCoordinator) - before;
+    assert!((5..25).contains(&asked), "{asked} requests in 10 s");
+    assert_eq!(consumed(&bench, id), [(0, 0), (0, 1)], "it reads on meanwhile");
+    bench.servers.down.clear();
+    bench.run(Span::from_secs(5));
+    assert_eq!((view(&bench, id).state.as_str(), view(&bench, id).generation), ("Stable", 1));
+}
+
+#[test]
 fn max_poll_records_and_the_poll_interval_slow_it_down() {
     let mut bench = Bench::new(cluster(1, 10));
     let pairs = [("max.poll.records", "2"), ("poll.interval.ms", "100")];
