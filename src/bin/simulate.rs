@@ -1,8 +1,9 @@
-//! The simulator: `simulate --seeds A..B --minutes M [--faults all|kill,power,pause,isolate] [--json]`.
+//! The simulator: `simulate --seeds A..B --minutes M [--faults all|kill,power,pause,isolate] [--json] [--trace]`.
 //! Each seed is run twice and must give the same trace. Exit codes: 0 clean, 1 safety, 2 liveness,
 //! 3 panic, 4 not deterministic, 64 wrong arguments.
 
-use kafkarium::host::simulation::{Faults, Report, simulate};
+use kafkarium::base::TraceEvent;
+use kafkarium::host::simulation::{Faults, Report, simulate, simulate_watched};
 use std::ops::Range;
 use std::process::ExitCode;
 
@@ -12,6 +13,8 @@ struct Arguments {
     minutes: u64,
     faults: Faults,
     json: bool,
+    /// Print every event but the frames.
+    trace: bool,
 }
 
 fn main() -> ExitCode {
@@ -20,7 +23,7 @@ fn main() -> ExitCode {
         Err(problem) => {
             eprintln!("simulate: {problem}");
             eprintln!(
-                "usage: simulate --seeds A..B --minutes M [--faults all|none|kill,power,pause,isolate] [--json]"
+                "usage: simulate --seeds A..B --minutes M [--faults all|none|kill,power,pause,isolate] [--json] [--trace]"
             );
             return ExitCode::from(64);
         }
@@ -29,7 +32,12 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let mut worst = 0;
     for seed in arguments.seeds.clone() {
-        let report = simulate(seed, arguments.minutes, arguments.faults);
+        let report = simulate_watched(seed, arguments.minutes, arguments.faults, |record| {
+            if arguments.trace && !matches!(record.event, TraceEvent::FrameSent { .. }) {
+                let source = record.source.map(|source| source.to_string()).unwrap_or_default();
+                println!("{} {source} {:?}", record.at, record.event);
+            }
+        });
         let again = simulate(seed, arguments.minutes, arguments.faults);
         let same = report.trace_hash == again.trace_hash;
         let code = verdict(&report, same);
@@ -92,7 +100,8 @@ fn print(report: &Report, code: u8, arguments: &Arguments) {
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let mut arguments = Arguments { seeds: 0..10, minutes: 2, faults: Faults::ALL, json: false };
+    let mut arguments =
+        Arguments { seeds: 0..10, minutes: 2, faults: Faults::ALL, json: false, trace: false };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));
         match word.as_str() {
@@ -110,6 +119,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             }
             "--faults" => arguments.faults = faults(&value()?)?,
             "--json" => arguments.json = true,
+            "--trace" => arguments.trace = true,
             _ => return Err(format!("{word:?} is not an option")),
         }
     }

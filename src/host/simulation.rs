@@ -3,7 +3,7 @@
 //! there. A failing seed can be run again anywhere with the same result.
 
 use super::LocalHost;
-use crate::base::{EventId, Rng, Span, Time};
+use crate::base::{EventId, Rng, Span, Time, TraceRecord};
 use crate::node::{Command, ProcessView, Program};
 use crate::world::check::{Checkers, Counts, Violation, unfinished};
 use crate::world::{Action, Profile, World, WorldConfig, any_process};
@@ -60,7 +60,17 @@ const QUIET: Span = Span::from_secs(12);
 
 /// Runs `seed` for `minutes` of virtual time with `faults`.
 pub fn simulate(seed: u64, minutes: u64, faults: Faults) -> Report {
-    let mut run = Run::new(seed);
+    simulate_watched(seed, minutes, faults, |_| ())
+}
+
+/// [`simulate`], showing every event to `watch`.
+pub fn simulate_watched(
+    seed: u64,
+    minutes: u64,
+    faults: Faults,
+    watch: impl FnMut(&TraceRecord),
+) -> Report {
+    let mut run = Run::new(seed, watch);
     run.until(run.host.world().epoch() + QUIET);
     let end = run.host.world().clock() + Span::from_secs(60 * minutes);
     let made = run.with_faults(end, faults);
@@ -83,7 +93,8 @@ pub fn simulate(seed: u64, minutes: u64, faults: Faults) -> Report {
     }
 }
 
-struct Run {
+struct Run<W> {
+    watch: W,
     host: LocalHost,
     rng: Rng,
     checkers: Checkers,
@@ -91,8 +102,8 @@ struct Run {
     brokers: usize,
 }
 
-impl Run {
-    fn new(seed: u64) -> Self {
+impl<W: FnMut(&TraceRecord)> Run<W> {
+    fn new(seed: u64, watch: W) -> Self {
         let mut rng = Rng::new(seed).fork("simulation");
         let brokers = 3;
         let mut config = WorldConfig::cluster(Profile::Native, seed, brokers);
@@ -101,7 +112,7 @@ impl Run {
         workload(&mut config, &mut rng);
         let mut host = LocalHost::new(World::new(config), any_process::launch);
         host.world_mut().want_views(false);
-        Self { host, rng, checkers: Checkers::default(), seen: EventId(0), brokers }
+        Self { watch, host, rng, checkers: Checkers::default(), seen: EventId(0), brokers }
     }
 
     /// Lets time pass, checking.
@@ -116,6 +127,7 @@ impl Run {
     fn check(&mut self) {
         let trace = self.host.world().trace();
         for record in trace.after(self.seen) {
+            (self.watch)(record);
             self.checkers.see(record);
         }
         self.seen = EventId(trace.total());

@@ -1,6 +1,7 @@
 //! The integration tests that run on this machine, in one program: one link instead of many.
 
 mod broker_cluster;
+mod cluster_runs;
 mod gossip;
 mod lessons;
 mod same_everywhere;

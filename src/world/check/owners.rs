@@ -1,4 +1,6 @@
-//! Within one generation of a group a partition belongs to one member.
+//! Within one generation of a group a partition belongs to one member. A group that is empty is
+//! forgotten in the end, and a power cut may take what its coordinator wrote; then its generations
+//! begin anew, and so does this checker.
 
 use super::Violation;
 use crate::base::{TopicPartition, TraceEvent, TraceRecord};
@@ -8,10 +10,17 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub struct OneOwnerPerGeneration {
     owners: BTreeMap<(String, i32, TopicPartition), String>,
+    newest: BTreeMap<String, i32>,
 }
 
 impl OneOwnerPerGeneration {
     pub(super) fn see(&mut self, record: &TraceRecord, found: &mut Vec<Violation>) {
+        if let TraceEvent::GroupStabilized { group, generation, .. } = &record.event {
+            let newest = self.newest.insert(group.clone(), *generation);
+            if newest.is_some_and(|newest| newest >= *generation) {
+                self.owners.retain(|(owned, _, _), _| owned != group);
+            }
+        }
         let TraceEvent::PartitionsAssigned { group, member, generation, partitions } =
             &record.event
         else {
