@@ -2,7 +2,7 @@
 //! the browser alike.
 
 use crate::base::{ProcessId, Rng, StableHasher, Time};
-use crate::disk::Volume;
+use crate::disk::{Volume, VolumeDelta};
 use crate::node::{Batch, Process, ProcessSpec, Runner};
 use crate::world::{HostOrder, LifeStep, NodeResult, NodeTask, Round, World, WorldSnapshot};
 use std::collections::BTreeMap;
@@ -132,6 +132,25 @@ impl LocalHost {
                 self.world.put_view(process, runner.process().view(), runner.volume().used());
             }
         }
+    }
+
+    /// Puts a volume under a process that has not begun to live yet.
+    pub fn give_volume(&mut self, process: ProcessId, volume: Volume) {
+        self.nodes.insert(process, Node::Dead(volume));
+    }
+
+    /// What changed on the volumes since the last call, by process name.
+    pub fn take_deltas(&mut self) -> Vec<(String, VolumeDelta)> {
+        let mut deltas = Vec::new();
+        for (process, node) in &mut self.nodes {
+            let delta = node.volume_mut().take_delta();
+            if delta.is_empty() {
+                continue;
+            }
+            let spec = self.world.specs().find(|spec| spec.id == *process);
+            deltas.extend(spec.map(|spec| (spec.name.clone(), delta)));
+        }
+        deltas
     }
 
     fn execute(&mut self, round: Round) -> Vec<NodeResult> {

@@ -6,5 +6,7 @@ pub mod browser;
 pub mod local;
 pub mod protocol;
 pub mod simulation;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod tcp;
 
 pub use local::LocalHost;

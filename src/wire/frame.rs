@@ -44,6 +44,11 @@ impl FrameSplitter {
         self.received.extend_from_slice(bytes);
     }
 
+    /// True while a part of a frame waits for the rest.
+    pub fn is_inside_frame(&self) -> bool {
+        !self.received.is_empty()
+    }
+
     /// The next whole frame, without its prefix. After an error the stream is of no more use.
     pub fn next_frame(&mut self) -> Result<Option<Bytes>, InvalidFrameLength> {
         let Some((prefix, _)) = self.received.split_first_chunk::<PREFIX>() else {

@@ -10,6 +10,7 @@ pub mod config;
 mod link;
 mod lives;
 mod observer;
+pub mod outside;
 pub mod picture;
 pub mod profile;
 pub mod round;

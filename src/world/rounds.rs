@@ -6,7 +6,7 @@ use super::lives::{Life, Proc};
 use super::round::{HostOrder, LifeStep, NodeResult, NodeTask, Round};
 use super::state::{Answer, World};
 use crate::base::{Cause, ProcessId, Time, TraceEvent};
-use crate::node::{Batch, CloseReason, Effect, Emission, ExitReason};
+use crate::node::{Batch, CloseReason, Effect, Emission, ExitReason, Input};
 use std::rc::Rc;
 
 impl World {
@@ -88,8 +88,14 @@ impl World {
     }
 
     fn open_window(&mut self, start: Time, end: Time) -> Round {
-        let Self { network, processes, ready, .. } = self;
+        let Self { network, processes, ready, outside_inbox, .. } = self;
         network.inputs_before(end, |who: Who, input| {
+            if who.process == ProcessId::OUTSIDE
+                && let Input::Link(input) = input.input
+            {
+                outside_inbox.push(input);
+                return;
+            }
             let process =
                 (who.process.0 as usize).checked_sub(1).and_then(|i| processes.get_mut(i));
             if let Some(process) = process.filter(|process| process.who() == who) {

@@ -10,7 +10,8 @@ use super::trace_log::TraceLog;
 use crate::base::{Cause, EventId, Incarnation, MachineId, ProcessId, Rng, Span, Time, TraceEvent};
 use crate::disk::volume::Cut;
 use crate::node::{
-    CloseReason, Emission, Input, ProcessSpec, ProcessView, Program, Properties, TimedInput,
+    CloseReason, Emission, Input, LinkInput, ProcessSpec, ProcessView, Program, Properties,
+    TimedInput,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -49,6 +50,10 @@ pub struct World {
     pub(super) observer: Option<Observer>,
     /// The last event that a picture brought.
     pub(super) shown: EventId,
+    /// Connections that came from outside.
+    pub(super) outside_dials: u32,
+    /// What reached the outside and was not taken yet.
+    pub(super) outside_inbox: Vec<LinkInput>,
 }
 
 /// What became of a command that a process was told.
@@ -93,6 +98,8 @@ impl World {
             lives_kept: false,
             observer: None,
             shown: EventId(0),
+            outside_dials: 0,
+            outside_inbox: Vec::new(),
         };
         for process in config.processes {
             let (name, machine) = (process.name.as_str(), process.machine.as_str());

@@ -1,0 +1,50 @@
+//! The world's door: connections that real clients open through the gateway. To the processes they
+//! are connections like any other, from a host called [`OUTSIDE`]. What enters is not replayed, since
+//! real time decides when it comes.
+
+use super::link::{Machine, Who};
+use super::state::World;
+use crate::base::{Cause, ConnId, Endpoint, Incarnation, MachineId, ProcessId};
+use crate::node::LinkInput;
+use bytes::Bytes;
+
+/// Host name of everybody outside.
+pub const OUTSIDE: &str = "outside";
+
+const STRANGER: Who = Who { process: ProcessId::OUTSIDE, incarnation: Incarnation(0) };
+
+impl World {
+    fn outside_machine(&mut self) -> MachineId {
+        self.network.machine_named(OUTSIDE).unwrap_or_else(|| {
+            self.network.machines.push(Machine::new(OUTSIDE));
+            MachineId(self.network.machines.len() as u32 - 1)
+        })
+    }
+
+    /// Somebody outside connects to `to`, now.
+    pub fn dial_from_outside(&mut self, to: &Endpoint) -> ConnId {
+        let machine = self.outside_machine();
+        self.outside_dials += 1;
+        let (opener, incarnation) = (STRANGER.process, STRANGER.incarnation);
+        let conn = ConnId { opener, incarnation, serial: self.outside_dials };
+        self.network.dial(self.clock, (STRANGER, machine), conn, to, Cause::Beginning);
+        conn
+    }
+
+    /// Somebody outside sends a frame, now. Nothing comes of it when the connection has ended.
+    pub fn send_from_outside(&mut self, conn: ConnId, frame: Bytes) {
+        let (at, cause) = (self.clock, Cause::Beginning);
+        self.network.send(at, STRANGER, conn, frame, cause, &mut self.trace);
+    }
+
+    /// Somebody outside hangs up, now.
+    pub fn hang_up_from_outside(&mut self, conn: ConnId) {
+        let (at, cause) = (self.clock, Cause::Beginning);
+        self.network.hang_up(at, STRANGER, conn, cause, &mut self.trace);
+    }
+
+    /// Takes what reached the outside since the last call, in order.
+    pub fn take_outside(&mut self) -> Vec<LinkInput> {
+        std::mem::take(&mut self.outside_inbox)
+    }
+}
