@@ -6,8 +6,9 @@
 use super::committer::{Committer, Purpose};
 use super::consumer_config::ConsumerConfig;
 use super::consumer_link::{Links, Tag};
-use super::coordinator::{Coordinator, GroupEvent, MemberState, NO_GENERATION};
+use super::coordinator::{Coordinator, NO_GENERATION};
 use super::fetcher::{ConsumedRecord, Fetcher};
+use super::group_member::{GroupEvent, MemberState};
 use super::metadata::Metadata;
 use super::subscriptions::{FetchState, Subscriptions};
 use crate::base::timers::Wakeup;

@@ -4,8 +4,8 @@
 
 use super::consumer::Consumer;
 use super::consumer_config::ConsumerConfig;
-use super::coordinator::MemberState;
 use super::fetcher::ConsumedRecord;
+use super::group_member::MemberState;
 use crate::base::timers::Wakeup;
 use crate::base::{Time, TopicPartition, TraceEvent};
 use crate::node::view::{ConsumerView, OwnedView, RecordView, preview};

@@ -11,6 +11,7 @@
 use super::assignor::range;
 use super::consumer_config::ConsumerConfig;
 use super::consumer_link::{Links, Tag};
+use super::group_member::{GroupEvent, MemberState};
 use super::group_protocol::{decode_assignment, decode_subscription};
 use super::group_requests;
 use crate::base::timers::Wakeup;
@@ -29,39 +30,6 @@ use std::rc::Rc;
 const LOGGER: &str = "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator";
 /// A generation that is none.
 pub const NO_GENERATION: i32 = -1;
-
-/// Where a member stands.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum MemberState {
-    /// Not in the group, or in it under a generation that has ended.
-    Unjoined,
-    /// JoinGroup is parked at the coordinator.
-    Joining,
-    /// As leader, waiting for metadata of the members' topics; members and when to go on.
-    AwaitingMetadata {
-        /// Topics by member.
-        subscriptions: BTreeMap<String, Vec<String>>,
-        /// The count of metadata answers at the beginning.
-        updates: u64,
-    },
-    /// SyncGroup is parked at the coordinator.
-    Syncing,
-    /// Has an assignment.
-    Stable,
-}
-
-/// What the group protocol brought.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum GroupEvent {
-    /// A new assignment.
-    Assigned(Vec<TopicPartition>),
-    /// The coordinator does not know this member or its generation any more.
-    Lost,
-    /// The consumer cannot go on.
-    Failed(String),
-    /// LeaveGroup was answered, or cannot be.
-    Left,
-}
 
 /// A member of a group.
 #[derive(Debug)]

@@ -27,6 +27,7 @@ pub(crate) struct FakeGroup {
 }
 
 /// Brokers 1 to n at `broker-ID:9092`, all of one mind.
+#[derive(Default)]
 pub(crate) struct FakeCluster {
     pub brokers: Vec<i32>,
     pub down: Vec<i32>,
@@ -51,25 +52,8 @@ pub(crate) struct FakeCluster {
 
 impl FakeCluster {
     pub(crate) fn new(brokers: i32) -> Self {
-        Self {
-            brokers: (1..=brokers).collect(),
-            down: Vec::new(),
-            leaders: BTreeMap::new(),
-            logs: BTreeMap::new(),
-            ends: BTreeMap::new(),
-            groups: BTreeMap::new(),
-            offsets: BTreeMap::new(),
-            commits: Vec::new(),
-            requests: Vec::new(),
-            produce_errors: VecDeque::new(),
-            produce_delay: Span::ZERO,
-            invalid_topics: Vec::new(),
-            controller: 1,
-            coordinator: 1,
-            created: Vec::new(),
-            create_error: None,
-            not_controller_times: 0,
-        }
+        let brokers = (1..=brokers).collect();
+        Self { brokers, controller: 1, coordinator: 1, ..Self::default() }
     }
 
     /// Gives `topic` partitions led by the brokers in turn.

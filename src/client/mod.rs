@@ -13,6 +13,7 @@ pub mod consumer_link;
 pub mod consumer_process;
 pub mod coordinator;
 pub mod fetcher;
+pub mod group_member;
 pub mod group_protocol;
 pub mod group_requests;
 pub mod metadata;

@@ -1,0 +1,39 @@
+//! Where a member of a group stands, and what the group protocol brings it.
+//!
+//! In Kafka: org.apache.kafka.clients.consumer.internals.AbstractCoordinator.MemberState.
+
+use crate::base::TopicPartition;
+use std::collections::BTreeMap;
+
+/// Where a member stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MemberState {
+    /// Not in the group, or in it under a generation that has ended.
+    Unjoined,
+    /// JoinGroup is parked at the coordinator.
+    Joining,
+    /// As leader, waiting for metadata of the members' topics; members and when to go on.
+    AwaitingMetadata {
+        /// Topics by member.
+        subscriptions: BTreeMap<String, Vec<String>>,
+        /// The count of metadata answers at the beginning.
+        updates: u64,
+    },
+    /// SyncGroup is parked at the coordinator.
+    Syncing,
+    /// Has an assignment.
+    Stable,
+}
+
+/// What the group protocol brought.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum GroupEvent {
+    /// A new assignment.
+    Assigned(Vec<TopicPartition>),
+    /// The coordinator does not know this member or its generation any more.
+    Lost,
+    /// The consumer cannot go on.
+    Failed(String),
+    /// LeaveGroup was answered, or cannot be.
+    Left,
+}
