@@ -337,6 +337,11 @@ impl PartitionLog {
     ) -> Result<Option<(i64, i64)>, LogError> {
         let before = self.log_end_offset();
         if offset >= before {
+            // A leader that appended nothing before another took over left its epoch at the end,
+            // and the other leader may not know it.
+            if self.epochs.truncate_from_end(before) {
+                write_epochs(volume, &self.epochs_file(), self.epochs.entries())?;
+            }
             return Ok(None);
         }
         let offset = offset.max(self.log_start_offset());

@@ -341,3 +341,21 @@ fn a_cut_below_the_high_watermark_is_told_with_a_warning() {
     assert!(warned);
     assert!(replica.partition.view(&[]).records.is_empty());
 }
+
+/// A leader that appended nothing has noted an epoch that its successor never heard of.
+#[test]
+fn an_epoch_without_records_does_not_keep_a_former_leader_from_following() {
+    let (mut a, mut b) = (Replica::new(1, 1), Replica::new(2, 1));
+    b.lead(0, &[1, 2], at(0));
+    a.follow(2, 0);
+    b.produce("m1", -1, at(1)).expect("appended");
+    fetch(&mut b, &mut a, at(2));
+    a.lead(1, &[1, 2], at(3));
+    b.lead(2, &[1, 2], at(4));
+    a.follow(2, 2);
+    b.produce("m2", 1, at(5)).expect("appended");
+    fetch(&mut b, &mut a, at(6));
+    fetch(&mut b, &mut a, at(7));
+    assert_eq!(a.values(), ["m1", "m2"]);
+    assert_eq!(a.partition.log().leader_epochs(), b.partition.log().leader_epochs());
+}
