@@ -341,6 +341,8 @@ fn next(topic: &NewTopic, step: ZkStep, answer: Answer, validate_only: bool) -> 
             Next::Ask(ZkStep::CreateConfig, Op::Write(Write::Create { path, data }))
         }
         (ZkStep::SetConfig | ZkStep::CreateConfig, Answer::Written { .. }) => create_znode(topic),
+        // Another broker creates the same topic and was faster.
+        (ZkStep::CreateConfig, Answer::Failed(KeeperCode::NODE_EXISTS)) => set_config(topic),
         (ZkStep::CreateTopic, Answer::Written { .. }) => Next::Done(Ok(())),
         (ZkStep::CreateTopic, Answer::Failed(KeeperCode::NODE_EXISTS)) => {
             Next::Done(Err(already_exists(&topic.name)))
@@ -382,6 +384,10 @@ fn checked(topic: &NewTopic, validate_only: bool) -> Next {
     if result.is_err() || validate_only {
         return Next::Done(result);
     }
+    set_config(topic)
+}
+
+fn set_config(topic: &NewTopic) -> Next {
     let (path, data) = config_znode(topic);
     Next::Ask(ZkStep::SetConfig, Op::Write(Write::SetData { path, data, version: -1 }))
 }

@@ -18,6 +18,8 @@ struct Desk {
     metadata: MetadataCache,
     now: Time,
     replies: Vec<CreateTopicsResponse>,
+    /// Another broker makes every znode just before.
+    is_raced: bool,
 }
 
 impl Desk {
@@ -29,6 +31,7 @@ impl Desk {
             metadata: MetadataCache::default(),
             now: Time::from_millis(1_000),
             replies: Vec::new(),
+            is_raced: false,
         };
         desk.metadata.update(&Self::update(brokers, "", 0));
         desk
@@ -101,6 +104,9 @@ impl Desk {
             }
             Op::Write(Write::Create { path, data }) => {
                 self.znodes.insert(path, data.unwrap_or_default());
+                if self.is_raced {
+                    return Answer::Failed(KeeperCode::NODE_EXISTS);
+                }
                 Answer::Written { version: 0 }
             }
             other => panic!("{other:?}"),
@@ -277,6 +283,16 @@ fn topics_that_are_asked_for_are_made_once_and_the_internal_one_is_compacted() {
     assert_eq!(configs.config["segment.bytes"], "104857600");
     let written = &desk.znodes["/brokers/topics/__consumer_offsets"];
     assert_eq!(TopicAssignment::from_json(written).unwrap().partitions.len(), 50);
+}
+
+#[test]
+fn a_race_for_the_same_topic_is_lost_with_a_clear_word() {
+    let mut desk = Desk::new(3);
+    desk.is_raced = true;
+    desk.ask(vec![topic("t", 1, 1)], 1, false);
+    let result = &desk.replies[0].topics[0];
+    assert_eq!(result.error_code, ErrorCode::TOPIC_ALREADY_EXISTS);
+    assert_eq!(result.error_message.as_deref(), Some("Topic 't' already exists."));
 }
 
 #[test]
