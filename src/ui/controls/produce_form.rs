@@ -44,7 +44,7 @@ pub fn ProduceForm(props: &ProduceProps) -> Html {
     let is_chosen = |name: &&String| **name == *chosen;
     let producer = props.producers.iter().find(is_chosen).or(props.producers.first()).cloned();
     let first_topic = || props.topics.iter().find(|topic| !topic.starts_with("__")).cloned();
-    let shown_topic = (*topic).clone().or_else(first_topic).unwrap_or_default();
+    let shown_topic = (*topic).clone().or_else(first_topic).unwrap_or_else(|| "orders".to_owned());
     let send = {
         let (said, producer, topic) = (said.clone(), producer.clone(), shown_topic.clone());
         Callback::from(move |records: Result<Vec<OutgoingRecord>, String>| {

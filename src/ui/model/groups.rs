@@ -66,7 +66,7 @@ pub struct Owned {
 impl GroupFrame {
     /// Whether nothing is being dealt.
     pub fn is_stable(&self) -> bool {
-        matches!(self.state.as_str(), "Stable" | "Empty")
+        matches!(self.state.as_str(), "Stable" | "Empty" | "No coordinator")
     }
 
     /// Its state in words.

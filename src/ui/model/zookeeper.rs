@@ -126,8 +126,11 @@ fn owner(picture: &Picture, session: i64, client: &str) -> String {
     }
 }
 
-/// `brokerid` of the JSON in `/controller`.
+/// `brokerid` of the JSON in `/controller`. A view carries only the beginning of the data, so this
+/// reads the one number and no whole document.
 fn broker_id_in(data: &str) -> Option<i32> {
-    let json: serde_json::Value = serde_json::from_str(data).ok()?;
-    json.get("brokerid")?.as_i64().and_then(|id| i32::try_from(id).ok())
+    let (_, rest) = data.split_once("\"brokerid\":")?;
+    let digits = rest.trim_start();
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok()
 }

@@ -49,7 +49,10 @@ pub fn GroupNode(props: &GroupProps) -> Html {
 fn heading(group: &GroupFrame, rect: &Rect, narrow: bool) -> Html {
     let (x, y) = (rect.x + 8.0, rect.y + 9.0);
     let state = group.state_words().to_owned();
-    let words = format!("gen {}", group.generation);
+    let words = match group.generation {
+        -1 => "gen –".to_owned(),
+        generation => format!("gen {generation}"),
+    };
     let state_class = if group.is_stable() { "sm" } else { "sm b" };
     let name = shortened(&group.group, if narrow { 22 } else { 19 });
     html! { <>
