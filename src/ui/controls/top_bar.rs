@@ -1,6 +1,7 @@
 //! The bar on top: name, world, persistence, theme and help.
 
 use crate::host::protocol::{Persistence, ToConductor};
+use crate::lesson::catalogue::LESSONS;
 use crate::ui::context::use_ui;
 use crate::ui::icon::Icon;
 use crate::ui::store::Msg;
@@ -37,6 +38,7 @@ pub fn TopBar(props: &TopProps) -> Html {
                 onclick={tell(|| Msg::Left(true))}><Icon name="plus" /></button>
             <div class="brand"><Icon name="logo" size=22 /><span>{ "Kafkarium" }</span></div>
             <div class="sep"></div>
+            <Lessons is_playing={props.lesson.is_some()} />
             if let Some(title) = &props.lesson {
                 <span class="pick flat"><Icon name="book" /><b>{ title.clone() }</b></span>
             } else {
@@ -51,6 +53,34 @@ pub fn TopBar(props: &TopProps) -> Html {
             <button type="button" class="btn sq" aria-label="Help and keyboard shortcuts" title="Help (?)"
                 onclick={tell(|| Msg::Help(true))}><Icon name="help" /></button>
         </header>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct LessonsProps {
+    is_playing: bool,
+}
+
+/// The way into a lesson, and back to the sandbox: each is an address of its own.
+#[component]
+fn Lessons(props: &LessonsProps) -> Html {
+    let links = LESSONS.iter().map(|entry| {
+        let title = entry.text.lines().find_map(|line| line.strip_prefix("# "));
+        html! {
+            <a key={entry.name} class="mi" href={format!("?lesson={}", entry.name)}>
+                { title.unwrap_or(entry.name) }</a>
+        }
+    });
+    html! {
+        <details class="lessons"><summary class="pick">{ "Lessons" }</summary>
+            <nav class="menu" aria-label="Lessons">
+                { for links }
+                if props.is_playing {
+                    <hr />
+                    <a class="mi" href="?">{ "Sandbox" }</a>
+                }
+            </nav>
+        </details>
     }
 }
 
@@ -94,8 +124,8 @@ fn kept(persistence: Option<&Persistence>) -> Html {
         },
         Some(Persistence::MemoryOnly { why }) => html! {
             <span class="tag warn" title={why.clone()} role="status">
-                <Icon name="warn" size=12 />{ "In memory only" }
-                <span class="wide-only">{ format!(": {why}") }</span>
+                <Icon name="warn" size=12 /><span>{ "In memory only" }
+                <span class="wide-only">{ format!(": {why}") }</span></span>
             </span>
         },
     }

@@ -313,7 +313,7 @@ fn clients(record: &TraceRecord, name: &dyn Fn(ProcessId) -> String) -> Said {
             (Weight::Fault, "x", format!("{} gave up record {record}: {error}.", who()))
         }
         E::RecordRetried { record, partition, error } => (
-            Weight::Change,
+            Weight::Plain,
             "restart",
             format!("{} sends record {record} to {partition} again: {error}.", who()),
         ),
