@@ -76,6 +76,13 @@ const TEACHING_CONSUMER: [(&str, &str); 3] = [
     ("heartbeat.interval.ms", "2000"),
 ];
 
+/// Admin clients at L = 400 ms, instead of what all clients have.
+const TEACHING_ADMIN: [(&str, &str); 1] = [
+    // A new topic takes some ten trips each way (ZooKeeper, the controller, LeaderAndIsr, metadata)
+    // before CreateTopics is answered: 20 L = 8 s, twice that to be sure.
+    ("request.timeout.ms", "16000"),
+];
+
 /// What every sandbox broker says: the topics that make themselves look like the one made at the
 /// start, and `__consumer_offsets` survives a broker.
 const SANDBOX_BROKER: [(&str, &str); 3] = [
@@ -141,10 +148,12 @@ impl Profile {
             let (own, common): (&[_], &[_]) = match program {
                 Program::Broker => (&TEACHING_BROKER, &[]),
                 Program::ZooKeeper => (&TEACHING_ZOOKEEPER, &[]),
-                Program::Producer | Program::Admin => (&[], &TEACHING_CLIENT),
+                Program::Producer => (&[], &TEACHING_CLIENT),
+                Program::Admin => (&TEACHING_ADMIN, &TEACHING_CLIENT),
                 Program::Consumer => (&TEACHING_CONSUMER, &TEACHING_CLIENT),
             };
-            own.iter().chain(common).for_each(|(key, value)| properties.set(key, *value));
+            // What is a program's own comes last and wins.
+            common.iter().chain(own).for_each(|(key, value)| properties.set(key, *value));
         }
         if program == Program::Broker {
             for (key, value) in SANDBOX_BROKER {
