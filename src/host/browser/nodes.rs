@@ -360,8 +360,17 @@ impl Nodes {
         }
         let mut views = Vec::new();
         for process in processes {
-            if let FromNode::View { view, volume_bytes } = self.hear(*process).await {
-                views.push((*process, *view, volume_bytes));
+            match self.hear(*process).await {
+                FromNode::View { view, volume_bytes } => {
+                    views.push((*process, *view, volume_bytes));
+                }
+                // A death is the world's to know: it hears of it with the next batch.
+                FromNode::Crashed(message) => {
+                    if let Some(node) = self.alive.get(process) {
+                        node.inbox.push(NodeEvent::Said(FromNode::Crashed(message)));
+                    }
+                }
+                FromNode::Started { .. } | FromNode::Ran { .. } | FromNode::Kept { .. } => {}
             }
         }
         views

@@ -14,8 +14,8 @@ use crate::host::protocol::{
     ToConductor,
 };
 use crate::lesson::Order;
-use crate::world::World;
 use crate::world::action::Action;
+use crate::world::{World, profile};
 use gloo::timers::future::TimeoutFuture;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -67,6 +67,8 @@ struct Playing {
     changed: bool,
     /// Events that a lesson has seen and the page has not.
     unsent: Vec<TraceRecord>,
+    /// Until then a new world runs as fast as it goes: nobody came to watch servers start.
+    warm_until: Time,
 }
 
 impl Session {
@@ -115,7 +117,10 @@ impl Session {
         };
         let now = real_ms();
         let due = stage.play.due(now);
-        let target = due.map_or(Time::MAX, |span| stage.world.clock() + span);
+        let mut target = due.map_or(Time::MAX, |span| stage.world.clock() + span);
+        if stage.play.playing && stage.world.clock() < stage.warm_until {
+            target = stage.warm_until;
+        }
         if target > stage.world.clock() {
             self.run_until(target, now + BUDGET_MS).await;
         }
@@ -220,6 +225,7 @@ impl Session {
     ) {
         let mut world = world;
         world.observe(true);
+        let warm_until = world.epoch() + profile::Profile::Teaching.warm_up();
         let nodes = Nodes::new(self.page.clone(), self.router.clone(), databases.clone());
         self.stage = Some(Playing {
             kept_until: Time::ZERO,
@@ -233,6 +239,7 @@ impl Session {
             shown: None,
             changed: true,
             unsent: Vec::new(),
+            warm_until,
         });
     }
 
