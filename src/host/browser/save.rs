@@ -4,6 +4,7 @@ use crate::world::WorldCheckpoint;
 use idb::{Database, DatabaseEvent, Factory, ObjectStoreParams, TransactionMode};
 use js_sys::Uint8Array;
 use serde::{Deserialize, Serialize};
+use std::future::IntoFuture;
 use wasm_bindgen::JsValue;
 
 const DATABASE: &str = "kafkarium";
@@ -55,11 +56,11 @@ impl Archive {
         let transaction = transaction.map_err(words)?;
         let store = transaction.object_store(STORE).map_err(words)?;
         let value = Uint8Array::from(bytes.as_slice());
-        let put = store.put(&value, Some(&JsValue::from_str(SANDBOX))).map_err(words)?;
-        let committed = transaction.commit().map_err(words)?;
-        let stored = put.await;
+        let key = JsValue::from_str(SANDBOX);
+        let _put = store.put(&value, Some(&key)).map_err(words)?;
+        // The future listens from here on: made later, it could miss the end of the transaction.
+        let committed = transaction.commit().map_err(words)?.into_future();
         let committed = committed.await.map_err(words)?;
-        stored.map_err(words)?;
         if committed.is_committed() { Ok(()) } else { Err("the transaction was aborted".into()) }
     }
 }

@@ -98,7 +98,8 @@ fn a_lesson_is_walked_forth_and_back() {
     next();
     browser.wait_until("the second step", || browser.text().contains("One group of two"));
     browser.find("button", "Back").click();
-    browser.wait_until("the first step again", || browser.text().contains("A topic in three parts"));
+    browser
+        .wait_until("the first step again", || browser.text().contains("A topic in three parts"));
     next();
     browser.wait_until("the second step again", || browser.text().contains("One group of two"));
     browser.screenshot("lesson");
