@@ -180,10 +180,7 @@ impl Session {
                 }
             }
         }
-        let kept = match &self.archive {
-            Some(archive) => archive.load().await.unwrap_or_default(),
-            None => None,
-        };
+        let kept = self.archive.as_ref().and_then(Archive::load);
         match (kept, fresh) {
             (Some(kept), None) => {
                 let world = World::resume(kept.world);
@@ -434,7 +431,7 @@ impl Session {
 
     /// Keeps the world, with a clock that runs ahead of it.
     async fn keep(&mut self) {
-        let (Some(stage), Some(archive)) = (&mut self.stage, &self.archive) else {
+        let (Some(stage), Some(archive)) = (&mut self.stage, &mut self.archive) else {
             return;
         };
         let Some(databases) = stage.databases.clone() else {
@@ -534,10 +531,8 @@ impl Session {
         if self.archive.is_none() && self.owns_lock {
             self.archive = Archive::open().await.ok();
         }
-        let kept = match &self.archive {
-            Some(archive) if self.owns_lock => archive.load().await.unwrap_or_default(),
-            _ => None,
-        };
+        let archive = self.archive.as_ref().filter(|_| self.owns_lock);
+        let kept = archive.and_then(Archive::load);
         let Some(stage) = &mut self.stage else {
             return;
         };
