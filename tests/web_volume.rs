@@ -8,7 +8,6 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 #[path = "it/volume_contract.rs"]
-#[expect(dead_code, reason = "the store in memory is for the native run")]
 mod volume_contract;
 
 struct InBrowser {

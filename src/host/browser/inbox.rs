@@ -48,13 +48,11 @@ impl<T> Inbox<T> {
     pub async fn next(&self) -> T {
         poll_fn(|context| {
             let mut waiting = self.0.borrow_mut();
-            match waiting.messages.pop_front() {
-                Some(message) => Poll::Ready(message),
-                None => {
-                    waiting.waker = Some(context.waker().clone());
-                    Poll::Pending
-                }
+            if let Some(message) = waiting.messages.pop_front() {
+                return Poll::Ready(message);
             }
+            waiting.waker = Some(context.waker().clone());
+            Poll::Pending
         })
         .await
     }

@@ -31,10 +31,11 @@ struct Page {
 }
 
 /// A worker with the handlers that must live as long as it does.
+#[expect(dead_code, reason = "the handlers are held for the worker, not called from here")]
 struct Hired {
     worker: Worker,
-    _on_message: Closure<dyn FnMut(MessageEvent)>,
-    _on_error: Closure<dyn FnMut(Event)>,
+    on_message: Closure<dyn FnMut(MessageEvent)>,
+    on_error: Closure<dyn FnMut(Event)>,
 }
 
 /// Starts the conductor. What it says goes to `tell`; what the person does goes into the returned
@@ -85,7 +86,7 @@ async fn begin(page: &Rc<RefCell<Page>>) -> Result<(), JsValue> {
     let module = compile(&versioned("worker_bg.wasm")).await?;
     page.borrow_mut().module = module;
     let conductor = hire(page, None).await?;
-    let Hired { worker, _on_error, .. } = conductor;
+    let Hired { worker, on_error, .. } = conductor;
     let listening = page.clone();
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
         if let Some((message, _)) = open::<ConductorToPage>(&event) {
@@ -96,7 +97,7 @@ async fn begin(page: &Rc<RefCell<Page>>) -> Result<(), JsValue> {
     send(&worker, &Role::Conductor, None);
     let early = {
         let mut page = page.borrow_mut();
-        page.conductor = Some(Hired { worker: worker.clone(), _on_message: on_message, _on_error });
+        page.conductor = Some(Hired { worker: worker.clone(), on_message, on_error });
         std::mem::take(&mut page.early)
     };
     for message in early {
@@ -110,16 +111,14 @@ async fn compile(url: &str) -> Result<JsValue, JsValue> {
     let window = web_sys::window().ok_or("no window")?;
     let response = window.fetch_with_str(url);
     let streaming = js_sys::WebAssembly::compile_streaming(&response);
-    match JsFuture::from(streaming).await {
-        Ok(module) => Ok(module),
-        // A server that sends another type than application/wasm.
-        Err(_) => {
-            let response = JsFuture::from(window.fetch_with_str(url)).await?;
-            let response: web_sys::Response = response.dyn_into()?;
-            let buffer = JsFuture::from(response.array_buffer()?).await?;
-            JsFuture::from(js_sys::WebAssembly::compile(&buffer)).await
-        }
+    if let Ok(module) = JsFuture::from(streaming).await {
+        return Ok(module);
     }
+    // A server that sends another type than application/wasm.
+    let response = JsFuture::from(window.fetch_with_str(url)).await?;
+    let response: web_sys::Response = response.dyn_into()?;
+    let buffer = JsFuture::from(response.array_buffer()?).await?;
+    JsFuture::from(js_sys::WebAssembly::compile(&buffer)).await
 }
 
 /// Starts a worker and waits until its Rust code listens.
@@ -145,7 +144,7 @@ async fn hire(page: &Rc<RefCell<Page>>, ticket: Option<Ticket>) -> Result<Hired,
     worker.post_message(&first)?;
     JsFuture::from(ready).await?;
     let on_message = on_message.ok_or("the promise did not run")?;
-    Ok(Hired { worker, _on_message: on_message, _on_error: on_error })
+    Ok(Hired { worker, on_message, on_error })
 }
 
 /// Relays the death of a worker.
@@ -200,7 +199,7 @@ async fn spawn(page: &Rc<RefCell<Page>>, ticket: Ticket) -> Result<(), JsValue> 
     let spare = page.borrow_mut().spare.pop();
     let hired = match spare {
         Some(mut hired) => {
-            hired._on_error = watch(page, &hired.worker, Some(ticket));
+            hired.on_error = watch(page, &hired.worker, Some(ticket));
             hired
         }
         None => hire(page, Some(ticket)).await?,

@@ -297,7 +297,7 @@ impl Session {
             let Some(stage) = &mut self.stage else {
                 return;
             };
-            let look = stage.lesson.as_ref().map_or(Time::MAX, |lesson| lesson.next_look());
+            let look = stage.lesson.as_ref().map_or(Time::MAX, Classroom::next_look);
             let keep = if stage.databases.is_some() { stage.kept_until } else { Time::MAX };
             let stop = until.min(look).min(keep);
             while let Some(round) = stage.world.plan(stop) {

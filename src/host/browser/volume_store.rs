@@ -75,14 +75,11 @@ impl VolumeStore {
             for index in now..before {
                 chunks.delete(&chunk_key(&name, index)).map_err(js_words)?;
             }
-            match file.meta.as_ref().and_then(|meta| postcard::to_stdvec(meta).ok()) {
-                Some(meta) => {
-                    metas.put_with_key(&Uint8Array::from(&meta[..]), &name).map_err(js_words)?;
-                }
-                None => {
-                    metas.delete(&name).map_err(js_words)?;
-                    self.chunks.remove(&file.name);
-                }
+            if let Some(meta) = file.meta.as_ref().and_then(|meta| postcard::to_stdvec(meta).ok()) {
+                metas.put_with_key(&Uint8Array::from(&meta[..]), &name).map_err(js_words)?;
+            } else {
+                metas.delete(&name).map_err(js_words)?;
+                self.chunks.remove(&file.name);
             }
         }
         let done = Promise::new(&mut |resolve, reject| {

@@ -8,7 +8,7 @@ use e2e::{Browser, Site};
 use serde_json::Value;
 
 /// Real time that a busy machine may take for some tens of virtual seconds.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 fn leader(view: &Value) -> Option<i64> {
     view["partitions"]["orders-0"]["leader"].as_i64()
