@@ -63,31 +63,34 @@ fn change(volume: &mut Volume, rng: &mut Rng, now: Time) {
 }
 
 /// The store in memory, as the tests and the gateway's world use it.
-#[derive(Default)]
-pub struct InMemory(Volume);
+#[cfg(not(target_arch = "wasm32"))]
+mod in_memory {
+    use super::{Shelf, Volume, VolumeDelta, comes_back_as_it_was};
 
-impl Shelf for InMemory {
-    async fn commit(&mut self, delta: &VolumeDelta, _volume: &Volume) {
-        self.0.apply(delta);
+    #[derive(Default)]
+    struct InMemory(Volume);
+
+    impl Shelf for InMemory {
+        async fn commit(&mut self, delta: &VolumeDelta, _volume: &Volume) {
+            self.0.apply(delta);
+        }
+
+        async fn reopen(&mut self) -> Volume {
+            self.0.clone()
+        }
     }
 
-    async fn reopen(&mut self) -> Volume {
-        self.0.clone()
+    /// Runs a future that never waits.
+    fn run(future: impl Future<Output = ()>) {
+        let mut future = std::pin::pin!(future);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(future.as_mut().poll(&mut context).is_ready(), "memory never waits");
     }
-}
 
-/// Runs a future that never waits.
-#[cfg(not(target_arch = "wasm32"))]
-fn run(future: impl Future<Output = ()>) {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    assert!(future.as_mut().poll(&mut context).is_ready(), "memory never waits");
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-#[test]
-fn memory_keeps_volumes() {
-    for seed in 0..50 {
-        run(comes_back_as_it_was(&mut InMemory::default(), seed));
+    #[test]
+    fn memory_keeps_volumes() {
+        for seed in 0..50 {
+            run(comes_back_as_it_was(&mut InMemory::default(), seed));
+        }
     }
 }
