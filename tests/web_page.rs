@@ -4,7 +4,9 @@
 
 use bytes::Bytes;
 use js_sys::Promise;
-use kafkarium::base::{EventId, Incarnation, ProcessId, Span, Time, TopicPartition};
+use kafkarium::base::{
+    EventId, Incarnation, ProcessId, SortedMap, SortedSet, Span, Time, TopicPartition,
+};
 use kafkarium::host::protocol::{FromConductor, Persistence, Shown, ToConductor};
 use kafkarium::node::view::{
     BrokerView, ConsumerView, OwnedView, ProducerView, RecordView, ReplicaView,
@@ -21,7 +23,6 @@ use kafkarium::wire::summary::{FrameKind, FrameSummary};
 use kafkarium::world::Action;
 use kafkarium::world::picture::{FlyingFrame, Picture, ProcessCard, ProcessState};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
@@ -56,7 +57,7 @@ fn broker(id: i32, log_end: i64) -> ProcessView {
         log_start_offset: 0,
         log_end_offset: log_end,
         high_watermark: 4,
-        followers: BTreeMap::new(),
+        followers: SortedMap::new(),
         leader_epochs: vec![(3, 0)],
         records: (0..log_end)
             .map(|offset| record(offset, if offset % 2 == 0 { "anita" } else { MARKUP }))
@@ -362,10 +363,10 @@ async fn the_handle_tells_what_the_stage_shows() {
 
 #[wasm_bindgen_test]
 fn all_replicas_share_one_axis_and_dots_follow_the_clock() {
-    let (picture, mut keys, none) = (picture(), KeyTable::default(), BTreeSet::new());
+    let (picture, mut keys, none) = (picture(), KeyTable::default(), SortedSet::new());
     keys.learn("anita");
-    let cut = BTreeMap::new();
-    let inputs = SceneInputs { keys: &keys, hidden: &BTreeSet::new(), cut: &cut, slots: 12 };
+    let cut = SortedMap::new();
+    let inputs = SceneInputs { keys: &keys, hidden: &SortedSet::new(), cut: &cut, slots: 12 };
     let scene = Scene::of(&picture, &inputs, &Scene::default());
     let axes: Vec<i64> = scene.brokers.iter().map(|card| card.rows[0].axis).collect();
     assert_eq!(axes, [0, 0]);
@@ -384,7 +385,7 @@ fn all_replicas_share_one_axis_and_dots_follow_the_clock() {
         let half = START + Span::from_millis(200);
         assert_eq!(flights.nearest(at(200), half), Some(EventId(9)));
         assert_eq!(flights.nearest((-99.0, -99.0), half), None);
-        flights.update(&picture.flying, &layout, &keys, &BTreeSet::from([FrameKind::Produce]));
+        flights.update(&picture.flying, &layout, &keys, &SortedSet::from([FrameKind::Produce]));
         assert!(flights.dots(half).is_empty(), "a filter hides dots");
     }
 }

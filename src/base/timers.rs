@@ -1,8 +1,8 @@
 //! Timers of one process: at most one a key, each with the reason that the page shows.
 
 use super::time::Time;
+use crate::base::{SortedMap, SortedSet};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// When a process wants to be woken, and why.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -16,13 +16,13 @@ pub struct Wakeup {
 /// A set of timers by key. Due timers come out by time, then key, so order is the same everywhere.
 #[derive(Clone, Debug)]
 pub struct Timers<K> {
-    by_time: BTreeSet<(Time, K)>,
-    by_key: BTreeMap<K, Time>,
+    by_time: SortedSet<(Time, K)>,
+    by_key: SortedMap<K, Time>,
 }
 
 impl<K> Default for Timers<K> {
     fn default() -> Self {
-        Self { by_time: BTreeSet::new(), by_key: BTreeMap::new() }
+        Self { by_time: SortedSet::new(), by_key: SortedMap::new() }
     }
 }
 

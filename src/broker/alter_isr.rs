@@ -4,13 +4,12 @@
 //! In Kafka: `kafka.server.DefaultAlterIsrManager`, KIP-497.
 
 use super::changes::IsrProposal;
-use crate::base::{Span, Time, TopicPartition};
+use crate::base::{SortedMap, SortedSet, Span, Time, TopicPartition};
 use crate::wire::ErrorCode;
 use crate::wire::kafka::{
     AlterIsrRequest, AlterIsrRequestPartitionData, AlterIsrRequestTopicData, AlterIsrResponse,
     AlterIsrResponsePartitionData,
 };
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How long to wait before asking again after a failure.
 const RETRY_BACKOFF: Span = Span::from_millis(50);
@@ -18,8 +17,8 @@ const RETRY_BACKOFF: Span = Span::from_millis(50);
 /// The queue.
 #[derive(Clone, Debug, Default)]
 pub struct AlterIsrManager {
-    unsent: BTreeMap<TopicPartition, IsrProposal>,
-    in_flight: Option<BTreeMap<TopicPartition, IsrProposal>>,
+    unsent: SortedMap<TopicPartition, IsrProposal>,
+    in_flight: Option<SortedMap<TopicPartition, IsrProposal>>,
     retry_at: Option<Time>,
 }
 
@@ -30,7 +29,7 @@ impl AlterIsrManager {
     }
 
     /// Forgets what waits for these partitions: their leader or epoch changed.
-    pub fn withdraw(&mut self, partitions: &BTreeSet<TopicPartition>) {
+    pub fn withdraw(&mut self, partitions: &SortedSet<TopicPartition>) {
         self.unsent.retain(|partition, _| !partitions.contains(partition));
         if let Some(asked) = &mut self.in_flight {
             asked.retain(|partition, _| !partitions.contains(partition));
@@ -103,7 +102,7 @@ impl AlterIsrManager {
         self.ask_again(asked, now);
     }
 
-    fn ask_again(&mut self, asked: BTreeMap<TopicPartition, IsrProposal>, now: Time) {
+    fn ask_again(&mut self, asked: SortedMap<TopicPartition, IsrProposal>, now: Time) {
         if asked.is_empty() {
             return;
         }
@@ -141,7 +140,7 @@ mod tests {
         assert!(!manager.is_due(now));
         assert_eq!(manager.next_deadline(), Some(now + RETRY_BACKOFF));
         assert!(manager.is_due(now + RETRY_BACKOFF));
-        manager.withdraw(&BTreeSet::from([TopicPartition::new("t", 0)]));
+        manager.withdraw(&SortedSet::from([TopicPartition::new("t", 0)]));
         let request = manager.take_request(1, 7);
         let asked: Vec<i32> =
             request.topics[0].partitions.iter().map(|data| data.partition_index).collect();

@@ -5,9 +5,8 @@
 //! (`DelayedOperations.checkAndCompleteAll`, `AlterIsrManager.submit`, `LogDirFailureChannel`).
 
 use crate::base::trace::LogLevel;
-use crate::base::{TopicPartition, TraceEvent};
+use crate::base::{SortedSet, TopicPartition, TraceEvent};
 use crate::disk::DiskError;
-use std::collections::BTreeSet;
 
 /// A leader wants another ISR.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,13 +28,13 @@ pub struct Changes {
     pub events: Vec<TraceEvent>,
     /// Partitions whose end offset, high watermark or leadership moved: whoever waits on them in
     /// purgatory is looked at again.
-    pub moved: BTreeSet<TopicPartition>,
+    pub moved: SortedSet<TopicPartition>,
     /// ISR changes to ask the controller for.
     pub proposals: Vec<IsrProposal>,
     /// Partitions whose pending ISR change is void.
-    pub withdrawn: BTreeSet<TopicPartition>,
+    pub withdrawn: SortedSet<TopicPartition>,
     /// Files to make durable at the end of the step.
-    pub to_sync: BTreeSet<String>,
+    pub to_sync: SortedSet<String>,
     /// The log directory failed.
     pub disk_failure: Option<DiskError>,
 }

@@ -6,10 +6,9 @@
 
 use super::action::Node;
 use crate::base::timers::Wakeup;
-use crate::base::{BrokerId, Endpoint, Time, TopicPartition};
+use crate::base::{BrokerId, Endpoint, SortedMap, SortedSet, Time, TopicPartition};
 use crate::cluster::BrokerConfig;
 use crate::wire::kafka::{FetchPartition, FetchRequest, FetchTopic};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a follower is in its leader's log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,22 +30,22 @@ struct FetchState {
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Fetcher {
     endpoint: Endpoint,
-    partitions: BTreeMap<TopicPartition, FetchState>,
+    partitions: SortedMap<TopicPartition, FetchState>,
     /// What the fetch in flight asked for.
-    in_flight: Option<BTreeMap<TopicPartition, FetchPosition>>,
+    in_flight: Option<SortedMap<TopicPartition, FetchPosition>>,
 }
 
 /// All fetchers of a broker.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FetcherManager {
     config: BrokerConfig,
-    fetchers: BTreeMap<BrokerId, Fetcher>,
+    fetchers: SortedMap<BrokerId, Fetcher>,
 }
 
 impl FetcherManager {
     /// No fetchers yet.
     pub fn new(config: &BrokerConfig) -> Self {
-        Self { config: config.clone(), fetchers: BTreeMap::new() }
+        Self { config: config.clone(), fetchers: SortedMap::new() }
     }
 
     /// Lets `partition` follow `leader` from `position` on.
@@ -54,7 +53,7 @@ impl FetcherManager {
         self.remove(&partition);
         let fetcher = self.fetchers.entry(leader.id).or_insert_with(|| Fetcher {
             endpoint: leader.endpoint.clone(),
-            partitions: BTreeMap::new(),
+            partitions: SortedMap::new(),
             in_flight: None,
         });
         fetcher.endpoint = leader.endpoint;
@@ -120,7 +119,7 @@ impl FetcherManager {
                 continue;
             }
             let ready = fetcher.partitions.iter().filter(|(_, state)| state.is_ready(now));
-            let asked: BTreeMap<_, _> =
+            let asked: SortedMap<_, _> =
                 ready.map(|(partition, state)| (partition.clone(), state.position)).collect();
             if asked.is_empty() {
                 continue;
@@ -133,7 +132,7 @@ impl FetcherManager {
     }
 
     /// The fetch to `leader` has ended. Returns what it asked for, less what was removed meanwhile.
-    pub fn take_in_flight(&mut self, leader: BrokerId) -> BTreeMap<TopicPartition, FetchPosition> {
+    pub fn take_in_flight(&mut self, leader: BrokerId) -> SortedMap<TopicPartition, FetchPosition> {
         let fetcher = self.fetchers.get_mut(&leader);
         let asked = fetcher.and_then(|fetcher| fetcher.in_flight.take()).unwrap_or_default();
         self.fetchers
@@ -142,7 +141,7 @@ impl FetcherManager {
     }
 
     /// The leaders that are followed.
-    pub fn leaders(&self) -> BTreeSet<BrokerId> {
+    pub fn leaders(&self) -> SortedSet<BrokerId> {
         self.fetchers.keys().copied().collect()
     }
 
@@ -163,7 +162,7 @@ impl FetchState {
 
 fn request(
     config: &BrokerConfig,
-    asked: &BTreeMap<TopicPartition, FetchPosition>,
+    asked: &SortedMap<TopicPartition, FetchPosition>,
     log_start_offset: impl Fn(&TopicPartition) -> i64,
 ) -> FetchRequest {
     let mut topics: Vec<FetchTopic> = Vec::new();

@@ -3,12 +3,11 @@
 //!
 //! In Kafka: `kafka.server.MetadataCache` (`ZkMetadataCache`).
 
-use crate::base::{BrokerId, Endpoint, TopicPartition};
+use crate::base::{BrokerId, Endpoint, SortedMap, SortedSet, TopicPartition};
 use crate::wire::Uuid;
 use crate::wire::kafka::{
     UpdateMetadataBroker, UpdateMetadataPartitionState, UpdateMetadataRequest,
 };
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Leader of a partition whose topic is being deleted (`LeaderAndIsr.LeaderDuringDelete`).
 pub const LEADER_DURING_DELETE: i32 = -2;
@@ -43,9 +42,9 @@ pub struct PartitionMetadata {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct MetadataCache {
     controller: Option<BrokerId>,
-    brokers: BTreeMap<BrokerId, LiveBroker>,
-    topics: BTreeMap<String, BTreeMap<i32, PartitionMetadata>>,
-    topic_ids: BTreeMap<String, Uuid>,
+    brokers: SortedMap<BrokerId, LiveBroker>,
+    topics: SortedMap<String, SortedMap<i32, PartitionMetadata>>,
+    topic_ids: SortedMap<String, Uuid>,
 }
 
 impl MetadataCache {
@@ -123,12 +122,12 @@ impl MetadataCache {
     }
 
     /// The partitions of `topic`, none when the topic is not known.
-    pub fn partitions(&self, topic: &str) -> Option<&BTreeMap<i32, PartitionMetadata>> {
+    pub fn partitions(&self, topic: &str) -> Option<&SortedMap<i32, PartitionMetadata>> {
         self.topics.get(topic)
     }
 
     /// Every partition of every topic.
-    pub fn all_partitions(&self) -> BTreeSet<TopicPartition> {
+    pub fn all_partitions(&self) -> SortedSet<TopicPartition> {
         let topics = self.topics.iter();
         let all = topics.flat_map(|(topic, partitions)| {
             partitions.keys().map(move |partition| TopicPartition::new(topic, *partition))

@@ -16,13 +16,12 @@ pub use leader::{ProduceError, ProduceProgress};
 pub use read::{ReadInfo, ReadRequest};
 
 use super::changes::Changes;
-use crate::base::{BrokerId, Span, Time, TopicPartition, TraceEvent};
+use crate::base::{BrokerId, SortedMap, Span, Time, TopicPartition, TraceEvent};
 use crate::disk::Volume;
 use crate::log::{LogConfig, LogError, PartitionLog};
 use crate::node::view::{RECORDS_SHOWN_MAX, RecordView, ReplicaView};
 use crate::wire::ErrorCode;
 use crate::wire::kafka::LeaderAndIsrPartitionState;
-use std::collections::BTreeMap;
 
 const STATE_CHANGE: &str = "state.change.logger";
 
@@ -45,7 +44,7 @@ enum Role {
     Leader {
         /// Offset at which the leader's epoch began.
         start_offset: i64,
-        remote: BTreeMap<i32, RemoteReplica>,
+        remote: SortedMap<i32, RemoteReplica>,
     },
     Follower,
 }
@@ -294,7 +293,7 @@ impl Partition {
                 remote.iter().map(|(id, replica)| (*id, replica.log_end_offset)).collect(),
                 self.isr.committed(),
             ),
-            Role::Follower | Role::NotStarted => (BTreeMap::new(), known_isr),
+            Role::Follower | Role::NotStarted => (SortedMap::new(), known_isr),
         };
         ReplicaView {
             partition: self.id.clone(),

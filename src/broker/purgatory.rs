@@ -3,22 +3,21 @@
 //!
 //! In Kafka: `kafka.server.DelayedOperationPurgatory`.
 
-use crate::base::{Time, TopicPartition};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::base::{SortedMap, SortedSet, Time, TopicPartition};
 
 /// Operations that wait.
 #[derive(Clone, Debug)]
 pub struct Purgatory<T> {
     next: u64,
-    operations: BTreeMap<u64, Parked<T>>,
-    watchers: BTreeMap<TopicPartition, BTreeSet<u64>>,
-    deadlines: BTreeSet<(Time, u64)>,
+    operations: SortedMap<u64, Parked<T>>,
+    watchers: SortedMap<TopicPartition, SortedSet<u64>>,
+    deadlines: SortedSet<(Time, u64)>,
 }
 
 #[derive(Clone, Debug)]
 struct Parked<T> {
     operation: T,
-    keys: BTreeSet<TopicPartition>,
+    keys: SortedSet<TopicPartition>,
     deadline: Time,
 }
 
@@ -26,9 +25,9 @@ impl<T> Default for Purgatory<T> {
     fn default() -> Self {
         Self {
             next: 0,
-            operations: BTreeMap::new(),
-            watchers: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
+            operations: SortedMap::new(),
+            watchers: SortedMap::new(),
+            deadlines: SortedSet::new(),
         }
     }
 }
@@ -43,7 +42,7 @@ impl<T> Purgatory<T> {
     ) {
         let id = self.next;
         self.next += 1;
-        let keys: BTreeSet<TopicPartition> = keys.into_iter().collect();
+        let keys: SortedSet<TopicPartition> = keys.into_iter().collect();
         for key in &keys {
             self.watchers.entry(key.clone()).or_default().insert(id);
         }

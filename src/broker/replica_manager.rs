@@ -23,7 +23,7 @@ use super::fetcher::FetcherManager;
 use super::partition::{Partition, PartitionConfig};
 use super::purgatory::Purgatory;
 use crate::base::timers::Wakeup;
-use crate::base::{BrokerId, Span, Time, TopicPartition, TraceEvent};
+use crate::base::{BrokerId, SortedMap, SortedSet, Span, Time, TopicPartition, TraceEvent};
 use crate::cluster::{BrokerConfig, TopicConfig};
 use crate::disk::{DiskError, Volume};
 use crate::log::checkpoint::{self, RECOVERY_POINT_OFFSET, REPLICATION_OFFSET};
@@ -35,7 +35,6 @@ use crate::wire::batch::Batches;
 use crate::wire::kafka::{AlterIsrResponse, AnyResponse};
 use append::DelayedProduce;
 use fetch::DelayedFetch;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that was answered after it had waited.
 #[derive(Clone, PartialEq, Debug)]
@@ -50,15 +49,15 @@ pub enum Completion {
 #[derive(Debug)]
 pub struct ReplicaManager {
     config: BrokerConfig,
-    partitions: BTreeMap<TopicPartition, Partition>,
+    partitions: SortedMap<TopicPartition, Partition>,
     /// Partitions that exist, here or elsewhere.
-    known: BTreeSet<TopicPartition>,
+    known: SortedSet<TopicPartition>,
     /// Logs found on the volume that no LeaderAndIsr has named yet.
-    logs: BTreeMap<TopicPartition, PartitionLog>,
+    logs: SortedMap<TopicPartition, PartitionLog>,
     /// High watermarks as the checkpoint had them when this life began.
-    checkpointed: BTreeMap<TopicPartition, i64>,
+    checkpointed: SortedMap<TopicPartition, i64>,
     /// Settings of topics as `/config/topics` had them.
-    topic_configs: BTreeMap<String, Properties>,
+    topic_configs: SortedMap<String, Properties>,
     controller_epoch: i32,
     fetchers: FetcherManager,
     alter_isr: AlterIsrManager,
@@ -75,11 +74,11 @@ impl ReplicaManager {
     /// No replicas yet.
     pub fn new(config: &BrokerConfig) -> Self {
         Self {
-            partitions: BTreeMap::new(),
-            known: BTreeSet::new(),
-            logs: BTreeMap::new(),
-            checkpointed: BTreeMap::new(),
-            topic_configs: BTreeMap::new(),
+            partitions: SortedMap::new(),
+            known: SortedSet::new(),
+            logs: SortedMap::new(),
+            checkpointed: SortedMap::new(),
+            topic_configs: SortedMap::new(),
             controller_epoch: 0,
             fetchers: FetcherManager::new(config),
             alter_isr: AlterIsrManager::default(),
@@ -166,7 +165,7 @@ impl ReplicaManager {
     }
 
     /// The partitions that exist somewhere in the cluster, as the metadata cache has them now.
-    pub fn set_known_partitions(&mut self, known: BTreeSet<TopicPartition>) {
+    pub fn set_known_partitions(&mut self, known: SortedSet<TopicPartition>) {
         self.known = known;
     }
 
@@ -295,7 +294,7 @@ impl ReplicaManager {
         &mut self,
         volume: &mut Volume,
         name: &str,
-        offsets: &BTreeMap<TopicPartition, i64>,
+        offsets: &SortedMap<TopicPartition, i64>,
     ) {
         match checkpoint::write_offset_checkpoint(volume, name, offsets) {
             Ok(()) => drop(self.changes.to_sync.insert(name.to_owned())),

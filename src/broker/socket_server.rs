@@ -4,14 +4,14 @@
 //! In Kafka: `kafka.network.SocketServer`, `RequestChannel`.
 
 use super::action::{RequestContext, RequestToken};
-use crate::base::{ConnId, Endpoint, limits};
+use crate::base::{ConnId, Endpoint, SortedMap, limits};
 use crate::node::Ctx;
 use crate::wire::kafka::{
     AnyRequest, AnyResponse, ApiKey, ApiVersion, ApiVersionsResponse, RequestError, decode_request,
 };
 use crate::wire::{DecodeError, ErrorCode};
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// One client.
 #[derive(Clone, Debug)]
@@ -34,8 +34,8 @@ struct InProgress {
 /// Connections and the requests on them.
 #[derive(Clone, Debug, Default)]
 pub struct SocketServer {
-    connections: BTreeMap<ConnId, Connection>,
-    in_progress: BTreeMap<RequestToken, InProgress>,
+    connections: SortedMap<ConnId, Connection>,
+    in_progress: SortedMap<RequestToken, InProgress>,
     next_token: u64,
 }
 

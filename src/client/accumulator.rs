@@ -8,8 +8,8 @@ use super::metadata::Metadata;
 use super::producer_batch::{PendingRecord, ProducerBatch};
 use super::producer_config::ProducerConfig;
 use crate::base::timers::Wakeup;
-use crate::base::{Span, Time, TopicPartition};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::base::{SortedMap, SortedSet, Span, Time, TopicPartition};
+use std::collections::VecDeque;
 
 /// What became of an attempt to append a record.
 #[derive(PartialEq, Eq, Debug)]
@@ -29,8 +29,8 @@ pub struct Accumulator {
     delivery_timeout: Span,
     memory: usize,
     reserved: usize,
-    batches: BTreeMap<TopicPartition, VecDeque<ProducerBatch>>,
-    muted: BTreeSet<TopicPartition>,
+    batches: SortedMap<TopicPartition, VecDeque<ProducerBatch>>,
+    muted: SortedSet<TopicPartition>,
     /// A record waits for memory: everything may be sent at once to free some.
     pub exhausted: bool,
     /// The producer closes: nothing lingers.
@@ -49,8 +49,8 @@ impl Accumulator {
             delivery_timeout: config.delivery_timeout,
             memory: config.buffer_memory,
             reserved: 0,
-            batches: BTreeMap::new(),
-            muted: BTreeSet::new(),
+            batches: SortedMap::new(),
+            muted: SortedSet::new(),
             exhausted: false,
             flushing: false,
             turn: 0,

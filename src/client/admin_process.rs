@@ -5,7 +5,7 @@
 
 use super::metadata::{Metadata, MetadataConfig};
 use crate::base::timers::Wakeup;
-use crate::base::{Span, Time};
+use crate::base::{SortedMap, Span, Time};
 use crate::network::{NetworkClient, NetworkConfig, NetworkEvent};
 use crate::node::view::AdminView;
 use crate::node::{Command, ConfigError, Ctx, Input, Process, ProcessSpec, ProcessView};
@@ -13,7 +13,7 @@ use crate::wire::ErrorCode;
 use crate::wire::kafka::{
     AnyResponse, CreatableTopic, CreateTopicsRequest, CreateTopicsResponse, CreateableTopicConfig,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// How many outcomes the view holds.
 const OUTCOMES_SHOWN_MAX: usize = 32;
@@ -45,7 +45,7 @@ pub struct AdminProcess {
     api_timeout: Span,
     request_timeout: Span,
     retry_backoff: Span,
-    calls: BTreeMap<u64, Call>,
+    calls: SortedMap<u64, Call>,
     next_call: u64,
     outcomes: VecDeque<Result<String, String>>,
     closing: bool,
@@ -72,7 +72,7 @@ impl AdminProcess {
             api_timeout: properties.millis("default.api.timeout.ms", 60_000)?,
             request_timeout,
             retry_backoff,
-            calls: BTreeMap::new(),
+            calls: SortedMap::new(),
             next_call: 0,
             outcomes: VecDeque::new(),
             closing: false,

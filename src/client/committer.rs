@@ -8,7 +8,7 @@ use super::consumer_config::{ConsumerConfig, OffsetReset};
 use super::consumer_link::{Links, Tag};
 use super::coordinator::Coordinator;
 use super::subscriptions::{FetchState, Subscriptions};
-use crate::base::{Time, TopicPartition};
+use crate::base::{SortedMap, Time, TopicPartition};
 use crate::network::SendOptions;
 use crate::node::Ctx;
 use crate::wire::ErrorCode;
@@ -16,7 +16,6 @@ use crate::wire::kafka::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
     OffsetCommitResponse, OffsetFetchRequest, OffsetFetchRequestTopic, OffsetFetchResponse,
 };
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What a commit is for.
@@ -33,7 +32,7 @@ pub enum Purpose {
 #[derive(Debug)]
 struct Commit {
     purpose: Purpose,
-    offsets: BTreeMap<TopicPartition, i64>,
+    offsets: SortedMap<TopicPartition, i64>,
     generation: i32,
 }
 
@@ -41,7 +40,7 @@ struct Commit {
 #[derive(Debug)]
 pub struct Committer {
     config: Rc<ConsumerConfig>,
-    commits: BTreeMap<u64, Commit>,
+    commits: SortedMap<u64, Commit>,
     next_commit: u64,
     next_auto_commit: Time,
     /// Counts assignments, so that an answer for an old one is known.
@@ -51,8 +50,8 @@ pub struct Committer {
 
 fn by_topic<V: Clone>(
     partitions: impl Iterator<Item = (TopicPartition, V)>,
-) -> BTreeMap<String, Vec<(i32, V)>> {
-    let mut topics: BTreeMap<String, Vec<(i32, V)>> = BTreeMap::new();
+) -> SortedMap<String, Vec<(i32, V)>> {
+    let mut topics: SortedMap<String, Vec<(i32, V)>> = SortedMap::new();
     for (partition, value) in partitions {
         topics.entry(partition.topic).or_default().push((partition.partition, value));
     }
@@ -64,7 +63,7 @@ impl Committer {
     pub fn new(config: Rc<ConsumerConfig>) -> Self {
         Self {
             config,
-            commits: BTreeMap::new(),
+            commits: SortedMap::new(),
             next_commit: 0,
             next_auto_commit: Time::ZERO,
             assignment: 0,

@@ -4,9 +4,8 @@
 //! In Kafka: org.apache.kafka.clients.consumer.internals.ConsumerNetworkClient.
 
 use super::metadata::Metadata;
-use crate::base::TopicPartition;
+use crate::base::{SortedMap, TopicPartition};
 use crate::network::NetworkClient;
-use std::collections::BTreeMap;
 
 /// Which request an answer belongs to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,7 +29,7 @@ pub enum Tag {
     /// ListOffsets for these partitions.
     ListOffsets(Vec<TopicPartition>),
     /// Fetch of these partitions from these offsets.
-    Fetch(BTreeMap<TopicPartition, i64>),
+    Fetch(SortedMap<TopicPartition, i64>),
 }
 
 /// Connections and metadata.
@@ -48,7 +47,7 @@ impl Links {
     pub fn partition_counts<'a>(
         &self,
         topics: impl Iterator<Item = &'a String>,
-    ) -> BTreeMap<String, i32> {
+    ) -> SortedMap<String, i32> {
         let count = |topic: &String| self.metadata.partitions(topic).map_or(0, <[_]>::len) as i32;
         topics.map(|topic| (topic.clone(), count(topic))).collect()
     }

@@ -16,7 +16,7 @@ use super::group_protocol::{decode_assignment, decode_subscription};
 use super::group_requests;
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
-use crate::base::{Endpoint, Span, Time, TopicPartition};
+use crate::base::{Endpoint, SortedMap, SortedSet, Span, Time, TopicPartition};
 use crate::network::SendOptions;
 use crate::node::Ctx;
 use crate::wire::ErrorCode;
@@ -24,7 +24,6 @@ use crate::wire::kafka::{
     FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatResponse, JoinGroupResponse,
     SyncGroupResponse,
 };
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 const LOGGER: &str = "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator";
@@ -54,7 +53,7 @@ pub struct Coordinator {
     session_deadline: Time,
     last_poll: Time,
     /// As leader: what its assignment was made from.
-    assigned_from: Option<BTreeMap<String, i32>>,
+    assigned_from: Option<SortedMap<String, i32>>,
     events: Vec<GroupEvent>,
 }
 
@@ -251,7 +250,7 @@ impl Coordinator {
                 self.generation = response.generation_id;
                 if response.leader == self.member_id {
                     let members = response.members.into_iter();
-                    let subscriptions: BTreeMap<_, _> = members
+                    let subscriptions: SortedMap<_, _> = members
                         .map(|member| {
                             let topics = decode_subscription(&member.metadata).unwrap_or_default();
                             (member.member_id, topics)
@@ -263,7 +262,7 @@ impl Coordinator {
                     let updates = links.metadata.updates();
                     self.state = MemberState::AwaitingMetadata { subscriptions, updates };
                 } else {
-                    self.sync(BTreeMap::new(), links, ctx);
+                    self.sync(SortedMap::new(), links, ctx);
                 }
             }
             ErrorCode::MEMBER_ID_REQUIRED => {
@@ -277,11 +276,11 @@ impl Coordinator {
     /// As leader: shares out the partitions and hands the result in.
     fn assign_and_sync(
         &mut self,
-        subscriptions: &BTreeMap<String, Vec<String>>,
+        subscriptions: &SortedMap<String, Vec<String>>,
         links: &mut Links,
         ctx: &mut Ctx<'_>,
     ) {
-        let topics: BTreeSet<&String> = subscriptions.values().flatten().collect();
+        let topics: SortedSet<&String> = subscriptions.values().flatten().collect();
         let counts = links.partition_counts(topics.into_iter());
         let assignment = range::assign(&counts, subscriptions);
         let shares = assignment.iter().map(|(member, partitions)| {
@@ -304,7 +303,7 @@ impl Coordinator {
 
     fn sync(
         &mut self,
-        assignments: BTreeMap<String, Vec<TopicPartition>>,
+        assignments: SortedMap<String, Vec<TopicPartition>>,
         links: &mut Links,
         ctx: &mut Ctx<'_>,
     ) {

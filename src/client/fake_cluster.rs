@@ -1,13 +1,13 @@
 //! A cluster for the tests of this module only: it answers with real frames what a broker would, as
 //! simply as possible, and can be told to refuse.
 
-use crate::base::{ConnId, Endpoint, Span, Time, TopicPartition};
+use crate::base::{ConnId, Endpoint, SortedMap, Span, Time, TopicPartition};
 use crate::network::testbed::{Reply, Servers};
 use crate::wire::batch::{Batches, RecordBatchMut};
 use crate::wire::kafka::*;
 use crate::wire::{ErrorCode, Uuid};
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// A request that waits for others: connection, header.
 type Parked = (ConnId, RequestHeader);
@@ -18,11 +18,11 @@ pub(crate) struct FakeGroup {
     pub stable: bool,
     /// Somebody left: the others must join again.
     preparing: bool,
-    pub members: BTreeMap<String, Bytes>,
+    pub members: SortedMap<String, Bytes>,
     pub leader: String,
-    joining: BTreeMap<String, Parked>,
-    syncing: BTreeMap<String, Parked>,
-    assignments: BTreeMap<String, Bytes>,
+    joining: SortedMap<String, Parked>,
+    syncing: SortedMap<String, Parked>,
+    assignments: SortedMap<String, Bytes>,
     next_member: u32,
 }
 
@@ -31,11 +31,11 @@ pub(crate) struct FakeGroup {
 pub(crate) struct FakeCluster {
     pub brokers: Vec<i32>,
     pub down: Vec<i32>,
-    pub leaders: BTreeMap<TopicPartition, i32>,
-    pub logs: BTreeMap<TopicPartition, Vec<u8>>,
-    pub ends: BTreeMap<TopicPartition, i64>,
-    pub groups: BTreeMap<String, FakeGroup>,
-    pub offsets: BTreeMap<(String, TopicPartition), i64>,
+    pub leaders: SortedMap<TopicPartition, i32>,
+    pub logs: SortedMap<TopicPartition, Vec<u8>>,
+    pub ends: SortedMap<TopicPartition, i64>,
+    pub groups: SortedMap<String, FakeGroup>,
+    pub offsets: SortedMap<(String, TopicPartition), i64>,
     pub commits: Vec<(Time, i16, TopicPartition, i64)>,
     pub requests: Vec<(Time, i32, ApiKey)>,
     /// Errors for the next produce requests, whatever they are for.

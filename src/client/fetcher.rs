@@ -9,7 +9,7 @@ use super::consumer_config::ConsumerConfig;
 use super::consumer_link::{Links, Tag};
 use super::subscriptions::{FetchState, OwnedPartition, Subscriptions};
 use crate::base::trace::LogLevel;
-use crate::base::{Time, TopicPartition};
+use crate::base::{SortedMap, SortedSet, Time, TopicPartition};
 use crate::node::Ctx;
 use crate::wire::ErrorCode;
 use crate::wire::batch::Batches;
@@ -18,7 +18,7 @@ use crate::wire::kafka::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
 };
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 const LOGGER: &str = "org.apache.kafka.clients.consumer.internals.Fetcher";
@@ -57,9 +57,9 @@ pub struct Fetcher {
     config: Rc<ConsumerConfig>,
     completed: VecDeque<CompletedFetch>,
     /// Leaders that have a request of ours.
-    fetching: BTreeSet<i32>,
+    fetching: SortedSet<i32>,
     /// Partitions whose offsets are being asked for.
-    listing: BTreeSet<TopicPartition>,
+    listing: SortedSet<TopicPartition>,
 }
 
 impl Fetcher {
@@ -68,8 +68,8 @@ impl Fetcher {
         Self {
             config,
             completed: VecDeque::new(),
-            fetching: BTreeSet::new(),
-            listing: BTreeSet::new(),
+            fetching: SortedSet::new(),
+            listing: SortedSet::new(),
         }
     }
 
@@ -97,7 +97,7 @@ impl Fetcher {
         ctx: &mut Ctx<'_>,
     ) {
         let waiting = |state| matches!(state, FetchState::AwaitsReset(_));
-        let mut requests: BTreeMap<i32, BTreeMap<TopicPartition, (i64, i32)>> = BTreeMap::new();
+        let mut requests: SortedMap<i32, SortedMap<TopicPartition, (i64, i32)>> = SortedMap::new();
         for partition in subscriptions.due(ctx.now(), waiting) {
             if self.listing.contains(&partition) {
                 continue;
@@ -112,7 +112,7 @@ impl Fetcher {
             }
         }
         for (leader, partitions) in requests {
-            let mut topics: BTreeMap<String, Vec<ListOffsetsPartition>> = BTreeMap::new();
+            let mut topics: SortedMap<String, Vec<ListOffsetsPartition>> = SortedMap::new();
             for (partition, (timestamp, current_leader_epoch)) in &partitions {
                 let asked = ListOffsetsPartition {
                     partition_index: partition.partition,
@@ -181,7 +181,7 @@ impl Fetcher {
         links: &mut Links,
         ctx: &mut Ctx<'_>,
     ) {
-        let mut requests: BTreeMap<i32, Vec<(TopicPartition, i64, i32)>> = BTreeMap::new();
+        let mut requests: SortedMap<i32, Vec<(TopicPartition, i64, i32)>> = SortedMap::new();
         let fetching = |state| matches!(state, FetchState::Fetching(_));
         for partition in subscriptions.due(ctx.now(), fetching) {
             if self.completed.iter().any(|fetch| fetch.partition == partition) {
@@ -208,7 +208,7 @@ impl Fetcher {
     }
 
     fn request(&self, partitions: Vec<(TopicPartition, i64, i32)>) -> FetchRequest {
-        let mut topics: BTreeMap<String, Vec<FetchPartition>> = BTreeMap::new();
+        let mut topics: SortedMap<String, Vec<FetchPartition>> = SortedMap::new();
         for (partition, fetch_offset, current_leader_epoch) in partitions {
             topics.entry(partition.topic).or_default().push(FetchPartition {
                 partition: partition.partition,
@@ -233,7 +233,7 @@ impl Fetcher {
     pub fn on_fetch_failed(
         &mut self,
         leader: i32,
-        asked: &BTreeMap<TopicPartition, i64>,
+        asked: &SortedMap<TopicPartition, i64>,
         subscriptions: &mut Subscriptions,
         links: &mut Links,
         now: Time,
@@ -249,7 +249,7 @@ impl Fetcher {
     pub fn on_fetched(
         &mut self,
         leader: i32,
-        asked: &BTreeMap<TopicPartition, i64>,
+        asked: &SortedMap<TopicPartition, i64>,
         response: FetchResponse,
         subscriptions: &mut Subscriptions,
         links: &mut Links,

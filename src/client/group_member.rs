@@ -2,8 +2,7 @@
 //!
 //! In Kafka: org.apache.kafka.clients.consumer.internals.AbstractCoordinator.MemberState.
 
-use crate::base::TopicPartition;
-use std::collections::BTreeMap;
+use crate::base::{SortedMap, TopicPartition};
 
 /// Where a member stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,7 +14,7 @@ pub enum MemberState {
     /// As leader, waiting for metadata of the members' topics; members and when to go on.
     AwaitingMetadata {
         /// Topics by member.
-        subscriptions: BTreeMap<String, Vec<String>>,
+        subscriptions: SortedMap<String, Vec<String>>,
         /// The count of metadata answers at the beginning.
         updates: u64,
     },

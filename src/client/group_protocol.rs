@@ -3,7 +3,7 @@
 //!
 //! In Kafka: org.apache.kafka.clients.consumer.internals.ConsumerProtocol.
 
-use crate::base::TopicPartition;
+use crate::base::{SortedMap, TopicPartition};
 use crate::wire::kafka::{
     ConsumerProtocolAssignment, ConsumerProtocolAssignmentTopicPartition,
     ConsumerProtocolSubscription, ConsumerProtocolSubscriptionTopicPartition,
@@ -11,7 +11,6 @@ use crate::wire::kafka::{
 use crate::wire::schema::{Field, Form};
 use crate::wire::{Reader, Writer};
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 const VERSION: i16 = 1;
 
@@ -29,8 +28,8 @@ fn decode<M: Field>(bytes: &Bytes) -> Option<M> {
     M::read(&mut reader, Form::plain(version.min(VERSION))).ok()
 }
 
-fn by_topic(partitions: &[TopicPartition]) -> BTreeMap<String, Vec<i32>> {
-    let mut topics: BTreeMap<String, Vec<i32>> = BTreeMap::new();
+fn by_topic(partitions: &[TopicPartition]) -> SortedMap<String, Vec<i32>> {
+    let mut topics: SortedMap<String, Vec<i32>> = SortedMap::new();
     for partition in partitions {
         topics.entry(partition.topic.clone()).or_default().push(partition.partition);
     }

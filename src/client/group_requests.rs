@@ -5,12 +5,11 @@
 use super::assignor::range;
 use super::consumer_config::ConsumerConfig;
 use super::group_protocol::{encode_assignment, encode_subscription};
-use crate::base::TopicPartition;
+use crate::base::{SortedMap, TopicPartition};
 use crate::wire::kafka::{
     HeartbeatRequest, JoinGroupRequest, JoinGroupRequestProtocol, LeaveGroupRequest,
     MemberIdentity, SyncGroupRequest, SyncGroupRequestAssignment,
 };
-use std::collections::BTreeMap;
 
 const PROTOCOL_TYPE: &str = "consumer";
 
@@ -36,7 +35,7 @@ pub fn sync(
     config: &ConsumerConfig,
     generation_id: i32,
     member_id: &str,
-    assignments: BTreeMap<String, Vec<TopicPartition>>,
+    assignments: SortedMap<String, Vec<TopicPartition>>,
 ) -> SyncGroupRequest {
     let assignments = assignments.into_iter().map(|(member_id, partitions)| {
         let assignment = encode_assignment(&partitions);

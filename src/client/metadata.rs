@@ -5,14 +5,13 @@
 //! Left out: idle topics are not dropped (`metadata.max.idle.ms`).
 
 use crate::base::timers::Wakeup;
-use crate::base::{Endpoint, Span, Time, TopicPartition};
+use crate::base::{Endpoint, SortedMap, SortedSet, Span, Time, TopicPartition};
 use crate::network::NetworkClient;
 use crate::node::{ConfigError, Ctx, Properties};
 use crate::wire::kafka::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseTopic,
 };
 use crate::wire::{ErrorCode, Uuid};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// A partition as the metadata tell of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,11 +61,11 @@ impl MetadataConfig {
 #[derive(Debug)]
 pub struct Metadata {
     config: MetadataConfig,
-    wanted: BTreeSet<String>,
+    wanted: SortedSet<String>,
     brokers: Vec<i32>,
     controller: Option<i32>,
-    topics: BTreeMap<String, TopicInfo>,
-    errors: BTreeMap<String, ErrorCode>,
+    topics: SortedMap<String, TopicInfo>,
+    errors: SortedMap<String, ErrorCode>,
     /// Counts the answers taken in.
     updates: u64,
     update_wanted: bool,
@@ -74,7 +73,7 @@ pub struct Metadata {
     last_attempt: Option<Time>,
     last_success: Option<Time>,
     /// Nodes to forget as soon as no request of theirs is open.
-    leaving: BTreeSet<i32>,
+    leaving: SortedSet<i32>,
 }
 
 impl Metadata {
@@ -82,17 +81,17 @@ impl Metadata {
     pub fn new(config: MetadataConfig) -> Self {
         Self {
             config,
-            wanted: BTreeSet::new(),
+            wanted: SortedSet::new(),
             brokers: Vec::new(),
             controller: None,
-            topics: BTreeMap::new(),
-            errors: BTreeMap::new(),
+            topics: SortedMap::new(),
+            errors: SortedMap::new(),
             updates: 0,
             update_wanted: true,
             in_flight: false,
             last_attempt: None,
             last_success: None,
-            leaving: BTreeSet::new(),
+            leaving: SortedSet::new(),
         }
     }
 
@@ -208,7 +207,7 @@ impl Metadata {
             let port = u16::try_from(broker.port).ok()?;
             (broker.node_id >= 0).then(|| (broker.node_id, Endpoint::new(broker.host, port)))
         });
-        let addresses: BTreeMap<i32, Endpoint> = addresses.collect();
+        let addresses: SortedMap<i32, Endpoint> = addresses.collect();
         if addresses.is_empty() {
             // A broker that does not know anybody yet; what we know is better.
             self.update_wanted = true;

@@ -5,18 +5,17 @@
 //! In Kafka: org.apache.kafka.clients.producer.internals.{DefaultPartitioner, StickyPartitionCache}.
 
 use super::metadata::PartitionInfo;
-use crate::base::Rng;
+use crate::base::{Rng, SortedMap};
 use crate::node::{ConfigError, Properties};
 use crate::wire::murmur2::partition_for_key;
-use std::collections::BTreeMap;
 
 /// `partitioner.class`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Partitioner {
     /// `default`: the partition each topic sticks to.
-    Sticky(BTreeMap<String, i32>),
+    Sticky(SortedMap<String, i32>),
     /// `round-robin`: a counter for each topic, which begins anywhere.
-    RoundRobin(BTreeMap<String, u32>),
+    RoundRobin(SortedMap<String, u32>),
 }
 
 impl Partitioner {
@@ -25,9 +24,9 @@ impl Partitioner {
         let key = "partitioner.class";
         match properties.get(key).unwrap_or("default") {
             "default" | "org.apache.kafka.clients.producer.internals.DefaultPartitioner" => {
-                Ok(Self::Sticky(BTreeMap::new()))
+                Ok(Self::Sticky(SortedMap::new()))
             }
-            "round-robin" => Ok(Self::RoundRobin(BTreeMap::new())),
+            "round-robin" => Ok(Self::RoundRobin(SortedMap::new())),
             other => Err(ConfigError {
                 key: key.to_owned(),
                 value: other.to_owned(),
@@ -111,11 +110,11 @@ mod tests {
     }
 
     fn sticky() -> Partitioner {
-        Partitioner::Sticky(BTreeMap::new())
+        Partitioner::Sticky(SortedMap::new())
     }
 
     fn round_robin() -> Partitioner {
-        Partitioner::RoundRobin(BTreeMap::new())
+        Partitioner::RoundRobin(SortedMap::new())
     }
 
     #[test]

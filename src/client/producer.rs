@@ -11,7 +11,7 @@ use super::producer_batch::{PendingRecord, ProducerBatch};
 use super::producer_config::ProducerConfig;
 use super::producer_error::SendError;
 use crate::base::timers::Wakeup;
-use crate::base::{ConnId, Time, TopicPartition, TraceEvent};
+use crate::base::{ConnId, SortedMap, Time, TopicPartition, TraceEvent};
 use crate::network::{NetworkClient, NetworkEvent};
 use crate::node::{Ctx, LinkInput};
 use crate::wire::ErrorCode;
@@ -19,7 +19,7 @@ use crate::wire::kafka::{
     AnyResponse, PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData,
 };
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// A record to send.
@@ -75,7 +75,7 @@ pub struct Producer {
     partitioner: Partitioner,
     accumulator: Accumulator,
     blocked: VecDeque<Blocked>,
-    in_flight: BTreeMap<u64, Vec<ProducerBatch>>,
+    in_flight: SortedMap<u64, Vec<ProducerBatch>>,
     next_request: u64,
     next_record: u64,
     retries: u64,
@@ -95,7 +95,7 @@ impl Producer {
             partitioner: config.partitioner.clone(),
             accumulator: Accumulator::new(&config),
             blocked: VecDeque::new(),
-            in_flight: BTreeMap::new(),
+            in_flight: SortedMap::new(),
             next_request: 0,
             next_record: 1,
             retries: 0,
@@ -450,7 +450,7 @@ impl Producer {
     }
 
     fn send_request(&mut self, node: i32, mut batches: Vec<ProducerBatch>, ctx: &mut Ctx<'_>) {
-        let mut topics: BTreeMap<String, Vec<PartitionProduceData>> = BTreeMap::new();
+        let mut topics: SortedMap<String, Vec<PartitionProduceData>> = SortedMap::new();
         for batch in &mut batches {
             let (index, records) = (batch.partition.partition, Some(batch.seal()));
             let partitions = topics.entry(batch.partition.topic.clone()).or_default();

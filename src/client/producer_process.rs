@@ -6,13 +6,13 @@
 use super::producer::{Completion, Producer, ProducerRecord};
 use super::producer_config::ProducerConfig;
 use crate::base::timers::Wakeup;
-use crate::base::{Span, Time, TopicPartition};
+use crate::base::{SortedMap, Span, Time, TopicPartition};
 use crate::node::view::{OutcomeView, ProducerView, preview};
 use crate::node::{
     Command, ConfigError, Ctx, Input, OutgoingRecord, Process, ProcessSpec, ProcessView,
 };
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
@@ -30,7 +30,7 @@ struct Progress {
     failed: usize,
     first_error: Option<String>,
     /// Lowest and highest offset in each partition.
-    offsets: BTreeMap<TopicPartition, (i64, i64)>,
+    offsets: SortedMap<TopicPartition, (i64, i64)>,
 }
 
 /// A `ProduceEvery` command.
@@ -47,7 +47,7 @@ struct Generator {
 #[derive(Debug)]
 pub struct ProducerProcess {
     producer: Producer,
-    commands: BTreeMap<u64, Progress>,
+    commands: SortedMap<u64, Progress>,
     next_owner: u64,
     generator: Option<Generator>,
     /// The generator of the properties, begun at the start.
@@ -71,7 +71,7 @@ impl ProducerProcess {
         let topic = properties.get("topic").filter(|_| interval_us > 0);
         Ok(Self {
             producer: Producer::new(config),
-            commands: BTreeMap::new(),
+            commands: SortedMap::new(),
             next_owner: NOBODY + 1,
             generator: None,
             configured: topic.map(|topic| (topic.to_owned(), interval_us, properties.list("keys"))),

@@ -2,8 +2,7 @@
 //!
 //! In Kafka: org.apache.kafka.clients.consumer.internals.SubscriptionState.
 
-use crate::base::{Time, TopicPartition};
-use std::collections::BTreeMap;
+use crate::base::{SortedMap, Time, TopicPartition};
 
 /// Where a partition's position comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,7 +50,7 @@ impl OwnedPartition {
 /// All owned partitions.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Subscriptions {
-    owned: BTreeMap<TopicPartition, OwnedPartition>,
+    owned: SortedMap<TopicPartition, OwnedPartition>,
 }
 
 impl Subscriptions {
@@ -94,7 +93,7 @@ impl Subscriptions {
     }
 
     /// Positions of all partitions that have one: what a commit stores.
-    pub fn all_consumed(&self) -> BTreeMap<TopicPartition, i64> {
+    pub fn all_consumed(&self) -> SortedMap<TopicPartition, i64> {
         let positions = self.owned.iter();
         positions
             .filter_map(|(partition, owned)| Some((partition.clone(), owned.position()?)))

@@ -7,11 +7,10 @@ mod keys;
 
 use super::config_def::{ConfigValues, conflict, span_of_millis};
 use super::topic_config::TopicConfig;
-use crate::base::{Endpoint, Span};
+use crate::base::{Endpoint, SortedSet, Span};
 use crate::node::{ConfigError, Properties};
 pub use keys::BROKER_CONFIG_KEYS;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// The configs of one broker.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -129,7 +128,7 @@ pub struct BrokerConfig {
     /// What a topic has unless it sets its own, by topic config key.
     pub topic_defaults: Properties,
     /// Which of them this broker's own properties set: STATIC_BROKER_CONFIG, not DEFAULT_CONFIG.
-    pub static_topic_defaults: BTreeSet<String>,
+    pub static_topic_defaults: SortedSet<String>,
 }
 
 impl BrokerConfig {
@@ -267,7 +266,7 @@ fn topic_defaults(values: &ConfigValues<'_>) -> Properties {
 }
 
 /// Topic configs whose broker config `properties` set.
-fn static_topic_defaults(properties: &Properties) -> BTreeSet<String> {
+fn static_topic_defaults(properties: &Properties) -> SortedSet<String> {
     let synonyms = keys::TOPIC_CONFIG_SYNONYMS.iter().chain(keys::TOPIC_CONFIG_TIME_SYNONYMS);
     let is_set = |(_, broker_key): &&(&str, &str)| properties.get(broker_key).is_some();
     synonyms.filter(is_set).map(|(topic_key, _)| (*topic_key).to_owned()).collect()

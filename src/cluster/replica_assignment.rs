@@ -3,8 +3,7 @@
 //!
 //! In Kafka: kafka.admin.AdminUtils.assignReplicasToBrokers.
 
-use crate::base::Rng;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::base::{Rng, SortedMap, SortedSet};
 use std::fmt;
 
 /// A broker as far as placement cares.
@@ -87,7 +86,7 @@ pub fn assign_replicas_to_brokers(
     partitions: i32,
     replication_factor: i32,
     start: AssignmentStart,
-) -> Result<BTreeMap<i32, Vec<i32>>, AssignmentError> {
+) -> Result<SortedMap<i32, Vec<i32>>, AssignmentError> {
     if partitions <= 0 {
         return Err(AssignmentError::InvalidPartitions);
     }
@@ -114,10 +113,10 @@ fn assign_rack_unaware(
     partitions: usize,
     replicas: usize,
     start: AssignmentStart,
-) -> BTreeMap<i32, Vec<i32>> {
+) -> SortedMap<i32, Vec<i32>> {
     let n = brokers.len();
     let mut shift = start.replica_shift;
-    let mut assignment = BTreeMap::new();
+    let mut assignment = SortedMap::new();
     for partition in start.partition..start.partition + partitions {
         if partition > 0 && partition % n == 0 {
             shift += 1;
@@ -140,21 +139,21 @@ fn assign_rack_aware(
     partitions: usize,
     replicas: usize,
     start: AssignmentStart,
-) -> BTreeMap<i32, Vec<i32>> {
-    let racks: BTreeMap<i32, &str> =
+) -> SortedMap<i32, Vec<i32>> {
+    let racks: SortedMap<i32, &str> =
         brokers.iter().map(|broker| (broker.id, broker.rack.as_deref().unwrap_or(""))).collect();
-    let rack_count = racks.values().collect::<BTreeSet<_>>().len();
+    let rack_count = racks.values().collect::<SortedSet<_>>().len();
     let arranged = rack_alternated(&racks);
     let n = arranged.len();
     let mut shift = start.replica_shift;
-    let mut assignment = BTreeMap::new();
+    let mut assignment = SortedMap::new();
     for partition in start.partition..start.partition + partitions {
         if partition > 0 && partition % n == 0 {
             shift += 1;
         }
         let first = (partition + start.start_index) % n;
         let mut chosen = vec![arranged[first]];
-        let mut used_racks = BTreeSet::from([racks[&arranged[first]]]);
+        let mut used_racks = SortedSet::from([racks[&arranged[first]]]);
         let mut tried = 0;
         while chosen.len() < replicas {
             let index = replica_index(first, shift * rack_count, tried, n);
@@ -173,8 +172,8 @@ fn assign_rack_aware(
 }
 
 /// Brokers so that neighbours are in different racks: one of each rack in turn.
-fn rack_alternated(racks: &BTreeMap<i32, &str>) -> Vec<i32> {
-    let mut by_rack: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+fn rack_alternated(racks: &SortedMap<i32, &str>) -> Vec<i32> {
+    let mut by_rack: SortedMap<&str, Vec<i32>> = SortedMap::new();
     for (id, rack) in racks {
         by_rack.entry(rack).or_default().push(*id);
     }

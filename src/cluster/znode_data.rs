@@ -3,10 +3,9 @@
 //!
 //! In Kafka: kafka.zk.ZkData.
 
-use crate::base::{BrokerId, Endpoint};
+use crate::base::{BrokerId, Endpoint, SortedMap};
 use crate::wire::Uuid;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// The data of a znode is not what Kafka writes there.
@@ -47,13 +46,13 @@ pub struct BrokerRegistration {
 
 #[derive(Serialize, Deserialize)]
 struct BrokerJson {
-    listener_security_protocol_map: BTreeMap<String, String>,
+    listener_security_protocol_map: SortedMap<String, String>,
     endpoints: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rack: Option<String>,
     jmx_port: i32,
     #[serde(default)]
-    features: BTreeMap<String, serde_json::Value>,
+    features: SortedMap<String, serde_json::Value>,
     host: Option<String>,
     timestamp: String,
     port: i32,
@@ -64,14 +63,14 @@ impl BrokerRegistration {
     /// Its JSON.
     pub fn to_json(&self) -> Vec<u8> {
         json(&BrokerJson {
-            listener_security_protocol_map: BTreeMap::from([(
+            listener_security_protocol_map: SortedMap::from([(
                 "PLAINTEXT".to_owned(),
                 "PLAINTEXT".to_owned(),
             )]),
             endpoints: vec![format!("PLAINTEXT://{}", self.endpoint)],
             rack: self.rack.clone(),
             jmx_port: -1,
-            features: BTreeMap::new(),
+            features: SortedMap::new(),
             host: Some(self.endpoint.host.clone()),
             timestamp: self.timestamp_ms.to_string(),
             port: i32::from(self.endpoint.port),
@@ -176,18 +175,18 @@ pub struct TopicAssignment {
     /// Its id; a topic made by an old tool has none until the controller gives it one.
     pub topic_id: Option<Uuid>,
     /// Replicas by partition.
-    pub partitions: BTreeMap<i32, ReplicaAssignment>,
+    pub partitions: SortedMap<i32, ReplicaAssignment>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct TopicJson {
     #[serde(default)]
-    removing_replicas: BTreeMap<i32, Vec<i32>>,
-    partitions: BTreeMap<i32, Vec<i32>>,
+    removing_replicas: SortedMap<i32, Vec<i32>>,
+    partitions: SortedMap<i32, Vec<i32>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     topic_id: Option<String>,
     #[serde(default)]
-    adding_replicas: BTreeMap<i32, Vec<i32>>,
+    adding_replicas: SortedMap<i32, Vec<i32>>,
     version: i32,
 }
 
@@ -260,12 +259,12 @@ pub struct ConfigOverrides {
     /// Version of the format.
     pub version: i32,
     /// Values by dotted key.
-    pub config: BTreeMap<String, String>,
+    pub config: SortedMap<String, String>,
 }
 
 impl ConfigOverrides {
     /// Overrides as Kafka writes them.
-    pub fn of(config: BTreeMap<String, String>) -> Self {
+    pub fn of(config: SortedMap<String, String>) -> Self {
         Self { version: 1, config }
     }
 

@@ -7,10 +7,9 @@
 //! truncation is metadata and counts at once, as on a journalling file system.
 
 use super::delta::{FileDelta, FileMeta, VolumeDelta};
-use crate::base::{Rng, Time, limits};
+use crate::base::{Rng, SortedMap, Time, limits};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// A disk refused.
@@ -71,8 +70,8 @@ struct File {
 /// A volume of named files. Names are paths with `/`, such as `orders-0/00000000000000000000.log`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Volume {
-    files: BTreeMap<String, File>,
-    dirty: BTreeMap<String, u64>,
+    files: SortedMap<String, File>,
+    dirty: SortedMap<String, u64>,
     used: u64,
     health: Health,
 }

@@ -1,11 +1,10 @@
 //! One thread: tests, the simulator, benchmarks and time travel run worlds here, natively and in
 //! the browser alike.
 
-use crate::base::{ProcessId, Rng, StableHasher, Time};
+use crate::base::{ProcessId, Rng, SortedMap, StableHasher, Time};
 use crate::disk::{Volume, VolumeDelta};
 use crate::node::{Batch, Process, ProcessSpec, Runner};
 use crate::world::{HostOrder, LifeStep, NodeResult, NodeTask, Round, World, WorldSnapshot};
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -16,7 +15,7 @@ pub type Launch = fn(&ProcessSpec) -> Box<dyn Process>;
 pub struct LocalHost {
     world: World,
     launch: Launch,
-    nodes: BTreeMap<ProcessId, Node>,
+    nodes: SortedMap<ProcessId, Node>,
 }
 
 /// A process, or only its volume while it is dead.
@@ -51,7 +50,7 @@ impl Node {
 impl LocalHost {
     /// Runs `world`, whose processes `launch` makes.
     pub fn new(world: World, launch: Launch) -> Self {
-        Self { world, launch, nodes: BTreeMap::new() }
+        Self { world, launch, nodes: SortedMap::new() }
     }
 
     /// The world.

@@ -10,12 +10,11 @@
 //! Partitions are looked up where they are led, groups where they are coordinated.
 
 use super::run::with_names;
-use crate::base::{Incarnation, TopicPartition};
+use crate::base::{Incarnation, SortedMap, TopicPartition};
 use crate::node::ProcessView;
 use crate::node::view::{BrokerView, ConsumerView, GroupView, ProducerView, ReplicaView};
 use crate::world::picture::{Picture, ProcessCard, ProcessState};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// Something that can be true of a world.
@@ -81,7 +80,7 @@ impl Condition {
     }
 
     /// The condition with every `$name` put in.
-    pub fn with_names(&self, names: &BTreeMap<String, String>) -> Self {
+    pub fn with_names(&self, names: &SortedMap<String, String>) -> Self {
         let named = |text: &String| with_names(text, names);
         let subject = match &self.subject {
             Subject::Process(name) => Subject::Process(named(name)),
@@ -279,7 +278,7 @@ fn group_lag(picture: &Picture, name: &str) -> Option<i64> {
 
 /// Records of `topic` below the high watermark, on the leaders of the newest epochs.
 fn records(picture: &Picture, topic: &str) -> Option<i64> {
-    let mut newest: BTreeMap<i32, &ReplicaView> = BTreeMap::new();
+    let mut newest: SortedMap<i32, &ReplicaView> = SortedMap::new();
     let replicas = brokers(picture).flat_map(|(_, view)| view.replicas.iter());
     for replica in replicas.filter(|r| r.is_leader && r.partition.topic == topic) {
         let known = newest.entry(replica.partition.partition).or_insert(replica);

@@ -4,9 +4,8 @@
 use super::condition::{Condition, controller, coordinator_name, leader_name};
 use super::parse::{Item, Lesson};
 use super::view::{Answered, Block, Inline, LessonState, Question};
-use crate::base::{Span, Time, TopicPartition};
+use crate::base::{SortedMap, Span, Time, TopicPartition};
 use crate::world::picture::Picture;
-use std::collections::BTreeMap;
 
 /// Virtual time between two looks at the world, so that a lesson acts at the same instants wherever
 /// it is played.
@@ -26,7 +25,7 @@ pub enum Order {
 /// Where the learner is at the beginning of a step; comes back with the world.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct Bookmark {
-    names: BTreeMap<String, String>,
+    names: SortedMap<String, String>,
 }
 
 /// A lesson being played.
@@ -39,9 +38,9 @@ pub struct Player {
     /// When the current item began.
     since: Option<Time>,
     /// Chosen options by step and item.
-    answers: BTreeMap<(usize, usize), u32>,
+    answers: SortedMap<(usize, usize), u32>,
     /// Names that `let` lines gave, written `$name`.
-    names: BTreeMap<String, String>,
+    names: SortedMap<String, String>,
     bookmarks: Vec<Bookmark>,
     failure: Option<String>,
 }
@@ -55,8 +54,8 @@ impl Player {
             step: 0,
             item: 0,
             since: None,
-            answers: BTreeMap::new(),
-            names: BTreeMap::new(),
+            answers: SortedMap::new(),
+            names: SortedMap::new(),
             bookmarks: Vec::new(),
             failure: None,
         }
@@ -308,7 +307,7 @@ impl Player {
 }
 
 /// `text` with every `$name` that is known put in.
-pub(super) fn with_names(text: &str, names: &BTreeMap<String, String>) -> String {
+pub(super) fn with_names(text: &str, names: &SortedMap<String, String>) -> String {
     // Longer names first, so that `$leader2` is not read as `$leader`.
     let mut known: Vec<_> = names.iter().collect();
     known.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));

@@ -3,9 +3,8 @@
 //!
 //! In Kafka: `kafka.server.checkpoints.OffsetCheckpointFile`, `LeaderEpochCheckpointFile`.
 
-use crate::base::TopicPartition;
+use crate::base::{SortedMap, TopicPartition};
 use crate::disk::{DiskError, Volume};
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// High watermarks of all replicas.
@@ -19,7 +18,7 @@ pub const LOG_START_OFFSET: &str = "log-start-offset-checkpoint";
 pub fn write_offset_checkpoint(
     volume: &mut Volume,
     name: &str,
-    offsets: &BTreeMap<TopicPartition, i64>,
+    offsets: &SortedMap<TopicPartition, i64>,
 ) -> Result<(), DiskError> {
     let mut text = format!("0\n{}\n", offsets.len());
     for (TopicPartition { topic, partition }, offset) in offsets {
@@ -31,7 +30,7 @@ pub fn write_offset_checkpoint(
 
 /// Reads the checkpoint `name`. A missing or malformed file counts as empty: every log then starts
 /// from what it can prove, as after Kafka's `CheckpointReadBuffer` refused it.
-pub fn read_offset_checkpoint(volume: &Volume, name: &str) -> BTreeMap<TopicPartition, i64> {
+pub fn read_offset_checkpoint(volume: &Volume, name: &str) -> SortedMap<TopicPartition, i64> {
     parse(volume, name, |line| {
         let mut words = line.split(' ');
         let topic = words.next()?;
@@ -85,7 +84,7 @@ mod tests {
     #[test]
     fn checkpoints_have_kafkas_text_and_come_back() {
         let mut volume = Volume::default();
-        let offsets = BTreeMap::from([
+        let offsets = SortedMap::from([
             (TopicPartition::new("orders", 0), 5),
             (TopicPartition::new("orders", 1), 0),
         ]);

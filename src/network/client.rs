@@ -12,14 +12,14 @@ use super::event::{NetworkEvent, RequestFailure};
 use super::node::{InFlight, Node, State, Waiting};
 use super::versions::NodeApiVersions;
 use crate::base::timers::Wakeup;
-use crate::base::{ConnId, Endpoint, Span, Time};
+use crate::base::{ConnId, Endpoint, SortedMap, Span, Time};
 use crate::node::{Ctx, LinkInput};
 use crate::wire::ErrorCode;
 use crate::wire::kafka::{
     AnyRequest, AnyResponse, ApiKey, ApiVersionsRequest, ApiVersionsResponse, decode_any_response,
 };
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// What a request may want beyond the usual.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -36,8 +36,8 @@ pub struct SendOptions {
 pub struct NetworkClient<T> {
     client_id: String,
     config: NetworkConfig,
-    nodes: BTreeMap<i32, Node<T>>,
-    by_conn: BTreeMap<ConnId, i32>,
+    nodes: SortedMap<i32, Node<T>>,
+    by_conn: SortedMap<ConnId, i32>,
     next_correlation_id: i32,
     /// Events made outside of `on_link` and `on_wake`, and since when they wait to be fetched.
     events: Vec<NetworkEvent<T>>,
@@ -50,8 +50,8 @@ impl<T> NetworkClient<T> {
         Self {
             client_id: client_id.to_owned(),
             config,
-            nodes: BTreeMap::new(),
-            by_conn: BTreeMap::new(),
+            nodes: SortedMap::new(),
+            by_conn: SortedMap::new(),
             next_correlation_id: 0,
             events: Vec::new(),
             events_since: Time::ZERO,

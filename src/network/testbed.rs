@@ -1,7 +1,10 @@
 //! A bench for tests: processes on runners, and servers made of a closure's worth of behaviour, with
 //! a link of one millisecond between them. What travels are real frames.
 
-use crate::base::{ConnId, Endpoint, Incarnation, MachineId, ProcessId, Span, Time, TraceEvent};
+use crate::base::{
+    ConnId, Endpoint, Incarnation, MachineId, ProcessId, SortedMap, SortedSet, Span, Time,
+    TraceEvent,
+};
 use crate::disk::Volume;
 use crate::node::{
     Batch, CloseReason, Command, Effect, Input, LinkInput, Process, ProcessSpec, ProcessView,
@@ -9,7 +12,6 @@ use crate::node::{
 };
 use crate::wire::kafka::{AnyRequest, AnyResponse, RequestHeader, decode_request};
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// One-way latency of every link.
 pub(crate) const LATENCY: Span = Span::from_millis(1);
@@ -61,10 +63,10 @@ pub(crate) struct Bench<S> {
     pub answers: Vec<(ProcessId, u64, Result<String, String>)>,
     pub traces: Vec<(Time, ProcessId, TraceEvent)>,
     pub exits: Vec<ProcessId>,
-    runners: BTreeMap<ProcessId, (Runner, Option<Time>)>,
-    conns: BTreeMap<ConnId, Endpoint>,
-    silent: BTreeSet<Endpoint>,
-    queue: BTreeMap<(Time, u64), Event>,
+    runners: SortedMap<ProcessId, (Runner, Option<Time>)>,
+    conns: SortedMap<ConnId, Endpoint>,
+    silent: SortedSet<Endpoint>,
+    queue: SortedMap<(Time, u64), Event>,
     seq: u64,
     pub now: Time,
 }
@@ -90,10 +92,10 @@ impl<S: Servers> Bench<S> {
             answers: Vec::new(),
             traces: Vec::new(),
             exits: Vec::new(),
-            runners: BTreeMap::new(),
-            conns: BTreeMap::new(),
-            silent: BTreeSet::new(),
-            queue: BTreeMap::new(),
+            runners: SortedMap::new(),
+            conns: SortedMap::new(),
+            silent: SortedSet::new(),
+            queue: SortedMap::new(),
             seq: 0,
             now: EPOCH,
         }
@@ -156,13 +158,15 @@ impl<S: Servers> Bench<S> {
     }
 
     fn run_instant(&mut self) {
-        let mut inputs: BTreeMap<ProcessId, Vec<TimedInput>> = BTreeMap::new();
-        while let Some(entry) = self.queue.first_entry() {
-            let (due, seq) = *entry.key();
+        let mut inputs: SortedMap<ProcessId, Vec<TimedInput>> = SortedMap::new();
+        while let Some((due, seq)) = self.queue.first_key_value().map(|(key, _)| *key) {
             if due > self.now {
                 break;
             }
-            match entry.remove() {
+            let Some((_, event)) = self.queue.pop_first() else {
+                break;
+            };
+            match event {
                 Event::ToClient(process, input) => {
                     let cause = crate::base::Cause::Beginning;
                     let timed = TimedInput { due: self.now, source: 0, seq, cause, input };

@@ -2,13 +2,13 @@
 //!
 //! In Kafka: org.apache.kafka.clients.NodeApiVersions.
 
+use crate::base::SortedMap;
 use crate::wire::kafka::{ApiKey, ApiVersionsResponse};
-use std::collections::BTreeMap;
 
 /// The versions that one node advertised.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct NodeApiVersions {
-    ranges: BTreeMap<i16, (i16, i16)>,
+    ranges: SortedMap<i16, (i16, i16)>,
 }
 
 impl NodeApiVersions {

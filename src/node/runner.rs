@@ -6,11 +6,10 @@ use super::effect::{Effect, Emission};
 use super::input::{Input, TimedInput};
 use super::process::{Ctx, Process};
 use crate::base::timers::Wakeup;
-use crate::base::{Cause, ConnId, Incarnation, Rng, Time};
+use crate::base::{Cause, ConnId, Incarnation, Rng, SortedMap, SortedSet, Time};
 use crate::disk::Volume;
 use crate::node::ProcessSpec;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What a host hands to a runner: inputs that fall before `until`, and how far to go.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -41,10 +40,10 @@ pub struct Runner {
     process: Box<dyn Process>,
     volume: Volume,
     rng: Rng,
-    inbox: BTreeMap<InboxKey, (Cause, Input)>,
+    inbox: SortedMap<InboxKey, (Cause, Input)>,
     /// Connections that the process closed: it hears nothing more of them, not even what was
     /// already in its inbox, so it cannot matter when that got there.
-    hung_up: BTreeSet<ConnId>,
+    hung_up: SortedSet<ConnId>,
     busy_until: Time,
     next_conn: u32,
     next_seq: u64,
@@ -74,8 +73,8 @@ impl Runner {
             process,
             volume,
             rng,
-            inbox: BTreeMap::new(),
-            hung_up: BTreeSet::new(),
+            inbox: SortedMap::new(),
+            hung_up: SortedSet::new(),
             busy_until: Time::ZERO,
             next_conn: 0,
             next_seq: 0,

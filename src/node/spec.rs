@@ -1,8 +1,7 @@
 //! What a process is: its program and its properties, as a server's `.properties` file has them.
 
-use crate::base::{MachineId, ProcessId, Span};
+use crate::base::{MachineId, ProcessId, SortedMap, Span};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -44,7 +43,7 @@ pub struct ProcessSpec {
 
 /// Configuration by dotted keys, as in a `.properties` file.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Properties(pub BTreeMap<String, String>);
+pub struct Properties(pub SortedMap<String, String>);
 
 /// A configuration value that cannot be used (org.apache.kafka.common.config.ConfigException).
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,9 +1,8 @@
 //! What the page and the checkers see of a process. A view is a picture: it is made from the state
 //! and never fed back.
 
-use crate::base::{BrokerId, Time, TopicPartition};
+use crate::base::{BrokerId, SortedMap, Time, TopicPartition};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// A picture of a process.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -65,7 +64,7 @@ pub struct ReplicaView {
     /// High watermark as this replica knows it.
     pub high_watermark: i64,
     /// On the leader: what it knows of its followers' log end offsets.
-    pub followers: BTreeMap<i32, i64>,
+    pub followers: SortedMap<i32, i64>,
     /// Leader epochs and where each began.
     pub leader_epochs: Vec<(i32, i64)>,
     /// The newest records (at most [`RECORDS_SHOWN_MAX`]), oldest first.

@@ -1,6 +1,7 @@
 //! `window.kafkarium`: what the stage shows as JSON, and one action at a time in the terminal's
 //! words. Part of the product, kept stable for automation.
 
+use crate::base::SortedMap;
 use crate::host::protocol::{FromConductor, Shown};
 use crate::node::ProcessView;
 use crate::ui::context::real_ms;
@@ -13,14 +14,13 @@ use crate::world::picture::{Picture, ProcessCard, ProcessState};
 use js_sys::{Function, Object, Promise, Reflect};
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::Closure;
 
 /// Actions that were asked for through the handle and wait for their answer.
 #[derive(Clone, Default)]
-pub struct Handles(Rc<RefCell<BTreeMap<u64, (Function, Function)>>>);
+pub struct Handles(Rc<RefCell<SortedMap<u64, (Function, Function)>>>);
 
 impl Handles {
     /// Puts `window.kafkarium` in place. It stays for as long as the page.

@@ -1,7 +1,7 @@
 //! The part of the page that moves every animation frame and never goes through the virtual DOM:
 //! what arrived since the last frame, the clock between two pictures, and what is in flight.
 
-use crate::base::{EventId, Time};
+use crate::base::{EventId, SortedSet, Time};
 use crate::host::protocol::{FromConductor, Shown, ToConductor};
 use crate::ui::link::Conductor;
 use crate::ui::model::KeyTable;
@@ -13,7 +13,6 @@ use crate::ui::stage::route::Point;
 use crate::ui::theme::prefers;
 use crate::wire::summary::FrameKind;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// What moves.
@@ -162,7 +161,7 @@ impl Live {
         shown: Option<Shared<Shown>>,
         layout: &Shared<Layout>,
         keys: &Shared<KeyTable>,
-        filtered: &BTreeSet<FrameKind>,
+        filtered: &SortedSet<FrameKind>,
     ) {
         let mut state = self.0.borrow_mut();
         state.size = (layout.width, layout.height);

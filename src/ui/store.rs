@@ -1,7 +1,7 @@
 //! All that the page knows: the newest picture, what was made from it, and what the person looks at.
 //! One reducer; at most one dispatch an animation frame carries what the conductor sent.
 
-use crate::base::{EventId, ProcessId, TopicPartition, TraceEvent};
+use crate::base::{EventId, ProcessId, SortedMap, SortedSet, TopicPartition, TraceEvent};
 use crate::host::protocol::{FromConductor, NoticeLevel, Shown};
 use crate::node::ProcessView;
 use crate::ui::event_log::EventLog;
@@ -14,7 +14,6 @@ use crate::wire::FieldNode;
 use crate::wire::summary::{FrameKind, FrameSummary};
 use crate::world::picture::Picture;
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use yew::Reducible;
 
@@ -130,17 +129,17 @@ pub struct Store {
     /// The frame that was opened.
     pub frame: Option<OpenFrame>,
     /// Kinds of frames that are not drawn.
-    pub filtered: Shared<BTreeSet<FrameKind>>,
+    pub filtered: Shared<SortedSet<FrameKind>>,
     /// Topics that are folded away.
-    pub hidden: BTreeSet<String>,
+    pub hidden: SortedSet<String>,
     /// Topics whose eye the person used; the others follow the default.
-    chosen: BTreeSet<String>,
+    chosen: SortedSet<String>,
     /// Notices not yet dismissed.
     pub notices: Vec<Notice>,
     /// Outcomes of actions by their number, the newest ones.
-    pub outcomes: Shared<BTreeMap<u64, Result<String, String>>>,
+    pub outcomes: Shared<SortedMap<u64, Result<String, String>>>,
     /// Actions whose failure is told as a notice.
-    watched: BTreeSet<u64>,
+    watched: SortedSet<u64>,
     /// The open node menu.
     pub menu: Option<OpenMenu>,
     /// The panel under the stage.
@@ -197,12 +196,12 @@ impl Default for Store {
             log: EventLog::default(),
             selection: None,
             frame: None,
-            filtered: Shared::new(BTreeSet::from([FrameKind::Heartbeat])),
-            hidden: BTreeSet::new(),
-            chosen: BTreeSet::new(),
+            filtered: Shared::new(SortedSet::from([FrameKind::Heartbeat])),
+            hidden: SortedSet::new(),
+            chosen: SortedSet::new(),
             notices: Vec::new(),
             outcomes: Shared::default(),
-            watched: BTreeSet::new(),
+            watched: SortedSet::new(),
             menu: None,
             tab: Tab::Events,
             left_open: false,

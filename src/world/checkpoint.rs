@@ -7,10 +7,9 @@ use super::link::{Machine, Network};
 use super::lives::{Life, Proc};
 use super::state::World;
 use super::trace_log::{TraceLog, TraceMark};
-use crate::base::{Cause, Incarnation, ProcessId, Span, Time, TraceEvent};
+use crate::base::{Cause, Incarnation, ProcessId, SortedMap, Span, Time, TraceEvent};
 use crate::node::{ProcessSpec, Program, Properties};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A world without its processes' memory and without anything under way.
@@ -24,7 +23,7 @@ pub struct WorldCheckpoint {
     latency: Span,
     jitter: Span,
     seq: u64,
-    defaults: BTreeMap<Program, Properties>,
+    defaults: SortedMap<Program, Properties>,
     machines: Vec<Machine>,
     processes: Vec<KeptProcess>,
     trace: TraceMark,

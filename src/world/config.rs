@@ -2,10 +2,9 @@
 //! together give the same trace on every host.
 
 use super::action::Action;
-use crate::base::{Span, Time};
+use crate::base::{SortedMap, Span, Time};
 use crate::node::{Program, Properties};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Everything that a world begins with.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -29,7 +28,7 @@ pub struct WorldConfig {
     /// How long the supervisor waits before it does.
     pub restart_back_off: Span,
     /// What a process that is started later has unless it says otherwise, by program.
-    pub defaults: BTreeMap<Program, Properties>,
+    pub defaults: SortedMap<Program, Properties>,
     /// Actions to come, in order of time.
     pub actions: Vec<(Time, Action)>,
 }
@@ -60,7 +59,7 @@ impl WorldConfig {
             sync_latency: Span::from_millis(1),
             supervisor: true,
             restart_back_off: Span::from_secs(5),
-            defaults: BTreeMap::new(),
+            defaults: SortedMap::new(),
             actions: Vec::new(),
         }
     }

@@ -12,10 +12,9 @@ pub(super) use connection::{Connection, Item, Side, What, Who};
 pub(super) use flow::SentFrame;
 
 use super::trace_log::TraceLog;
-use crate::base::{ConnId, Endpoint, MachineId, ProcessId, Rng, Span, Time};
+use crate::base::{ConnId, Endpoint, MachineId, ProcessId, Rng, SortedMap, Span, Time};
 use crate::node::{Input, LinkInput, TimedInput};
 use connection::{EndState, Lane};
-use std::collections::BTreeMap;
 
 /// A machine: what its processes share of network and power.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -43,10 +42,10 @@ pub(super) struct Network {
     jitter: Span,
     seed: u64,
     rng: Rng,
-    listeners: BTreeMap<(MachineId, u16), Who>,
-    connections: BTreeMap<ConnId, Connection>,
+    listeners: SortedMap<(MachineId, u16), Who>,
+    connections: SortedMap<ConnId, Connection>,
     /// When which lane delivers next, by (due, sequence).
-    arrivals: BTreeMap<(Time, u64), (ConnId, Side)>,
+    arrivals: SortedMap<(Time, u64), (ConnId, Side)>,
     next_seq: u64,
 }
 
@@ -62,9 +61,9 @@ impl Network {
             jitter,
             seed,
             rng: Rng::new(seed).fork("links"),
-            listeners: BTreeMap::new(),
-            connections: BTreeMap::new(),
-            arrivals: BTreeMap::new(),
+            listeners: SortedMap::new(),
+            connections: SortedMap::new(),
+            arrivals: SortedMap::new(),
             next_seq: 0,
         }
     }

@@ -2,11 +2,11 @@
 //! response answers, and the recent frames themselves for the inspector.
 
 use super::link::Side;
-use crate::base::{ConnId, EventId};
+use crate::base::{ConnId, EventId, SortedMap};
 use crate::wire::summary::{describe, summarize};
 use crate::wire::{Conversation, Direction, FieldNode, FrameShape, FrameSummary, Protocol};
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// Frames kept for the inspector; the oldest go first.
@@ -17,7 +17,7 @@ const FRAME_BYTES_KEPT_MAX: usize = 16 * 1024 * 1024;
 /// The conversations of a world.
 #[derive(Clone, Default)]
 pub(super) struct Observer {
-    conversations: BTreeMap<ConnId, Conversation>,
+    conversations: SortedMap<ConnId, Conversation>,
     frames: VecDeque<KeptFrame>,
     bytes: usize,
 }

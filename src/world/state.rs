@@ -7,13 +7,16 @@ use super::lives::{Life, Proc};
 use super::observer::Observer;
 use super::round::{HostOrder, LifeLog};
 use super::trace_log::TraceLog;
-use crate::base::{Cause, EventId, Incarnation, MachineId, ProcessId, Rng, Span, Time, TraceEvent};
+use crate::base::{
+    Cause, EventId, Incarnation, MachineId, ProcessId, Rng, SortedMap, SortedSet, Span, Time,
+    TraceEvent,
+};
 use crate::disk::volume::Cut;
 use crate::node::{
     CloseReason, Emission, Input, LinkInput, ProcessSpec, ProcessView, Program, Properties,
     TimedInput,
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// A world between two rounds or within one. It does nothing by itself: a host asks for rounds
 /// ([`World::plan`]), runs them, and hands back the results ([`World::finish`]).
@@ -24,18 +27,18 @@ pub struct World {
     pub(super) clock: Time,
     pub(super) sync_latency: Span,
     pub(super) restart_back_off: Span,
-    pub(super) defaults: BTreeMap<Program, Properties>,
+    pub(super) defaults: SortedMap<Program, Properties>,
     pub(super) network: Network,
     pub(super) processes: Vec<Proc>,
     /// Effects that have not left yet, by (time, source, sequence).
-    pub(super) emissions: BTreeMap<(Time, ProcessId, u64), Emission>,
+    pub(super) emissions: SortedMap<(Time, ProcessId, u64), Emission>,
     pub(super) trace: TraceLog,
     pub(super) scheduled: VecDeque<(Time, Action)>,
     pub(super) recorded: Vec<(Time, Action)>,
-    pub(super) restarts: BTreeSet<(Time, ProcessId)>,
-    pub(super) wakes: BTreeSet<(Time, ProcessId)>,
+    pub(super) restarts: SortedSet<(Time, ProcessId)>,
+    pub(super) wakes: SortedSet<(Time, ProcessId)>,
     /// Running processes with inputs that wait.
-    pub(super) ready: BTreeSet<ProcessId>,
+    pub(super) ready: SortedSet<ProcessId>,
     pub(super) orders: Vec<HostOrder>,
     pub(super) supervisor: bool,
     pub(super) next_command: u64,
@@ -43,7 +46,7 @@ pub struct World {
     /// The window that a host is running.
     pub(super) window: Option<(Time, Time)>,
     /// Power cuts under way: whose volume, when, and why.
-    pub(super) cutting: BTreeMap<ProcessId, (Time, Cause)>,
+    pub(super) cutting: SortedMap<ProcessId, (Time, Cause)>,
     pub(super) cuts: Vec<(Time, Cause, ProcessId, Cut)>,
     pub(super) views_wanted: bool,
     pub(super) lives_kept: bool,
@@ -80,19 +83,19 @@ impl World {
             defaults: config.defaults,
             network: Network::new(machines, config.latency, config.jitter, config.seed),
             processes: Vec::new(),
-            emissions: BTreeMap::new(),
+            emissions: SortedMap::new(),
             trace: TraceLog::default(),
             scheduled: config.actions.into(),
             recorded: Vec::new(),
-            restarts: BTreeSet::new(),
-            wakes: BTreeSet::new(),
-            ready: BTreeSet::new(),
+            restarts: SortedSet::new(),
+            wakes: SortedSet::new(),
+            ready: SortedSet::new(),
             orders: Vec::new(),
             supervisor: config.supervisor,
             next_command: 1,
             answers: Vec::new(),
             window: None,
-            cutting: BTreeMap::new(),
+            cutting: SortedMap::new(),
             cuts: Vec::new(),
             views_wanted: false,
             lives_kept: false,

@@ -2,8 +2,8 @@
 //!
 //! In ZooKeeper: `ZooKeeper.ZKWatchManager`, `ZooKeeper.ExistsWatchRegistration`.
 
+use crate::base::SortedSet;
 use crate::wire::zookeeper::{KeeperCode, OpCode, SetWatchesRequest, event_type};
-use std::collections::BTreeSet;
 
 /// Bytes of paths in one setWatches, so that it stays far below jute.maxbuffer.
 const BATCH_BYTES_MAX: usize = 128 * 1024;
@@ -12,11 +12,11 @@ const BATCH_BYTES_MAX: usize = 128 * 1024;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct WatchRegistry {
     /// On the data of a znode that was there.
-    data: BTreeSet<String>,
+    data: SortedSet<String>,
     /// On a znode that was not there yet.
-    exist: BTreeSet<String>,
+    exist: SortedSet<String>,
     /// On children.
-    child: BTreeSet<String>,
+    child: SortedSet<String>,
 }
 
 impl WatchRegistry {

@@ -2,15 +2,15 @@
 //!
 //! In ZooKeeper: `server.ReferenceCountedACLCache`.
 
+use crate::base::SortedMap;
 use crate::wire::zookeeper::Acl;
-use std::collections::BTreeMap;
 
 /// The number of the ACL that lets everybody do everything.
 pub(super) const OPEN_ACL_UNSAFE_ID: i64 = -1;
 /// ACL lists by number, with how many znodes use each.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct AclCache {
-    lists: BTreeMap<i64, (Vec<Acl>, u64)>,
+    lists: SortedMap<i64, (Vec<Acl>, u64)>,
     last: i64,
 }
 

@@ -7,11 +7,11 @@ use super::snapshot;
 use super::tree::{Applied, Change, DataTree};
 use super::txn::{Txn, TxnHeader};
 use super::txn_log::{TxnLog, UnknownTxn, read_log, zxid_of_name};
+use crate::base::SortedMap;
 use crate::base::trace::LogLevel;
 use crate::disk::DiskError;
 use crate::node::Ctx;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 use std::fmt;
 
 const FILE_TXN_SNAP_LOG: &str = "org.apache.zookeeper.server.persistence.FileTxnSnapLog";
@@ -52,7 +52,7 @@ pub(super) struct Database {
     /// The tree.
     pub(super) tree: DataTree,
     /// Negotiated timeouts (ms) of the sessions that the transactions so far left open.
-    pub(super) session_timeouts: BTreeMap<i64, u32>,
+    pub(super) session_timeouts: SortedMap<i64, u32>,
     directory: String,
     log: TxnLog,
 }
@@ -62,7 +62,7 @@ impl Database {
     pub(super) fn new(directory: &str) -> Self {
         Self {
             tree: DataTree::default(),
-            session_timeouts: BTreeMap::new(),
+            session_timeouts: SortedMap::new(),
             directory: directory.to_owned(),
             log: TxnLog::new(directory),
         }

@@ -8,11 +8,11 @@
 use super::path::{is_special, parent_of, validate_path};
 use super::tree::DataTree;
 use super::txn::Txn;
+use crate::base::{SortedMap, SortedSet};
 use crate::wire::zookeeper::{
     Acl, CheckVersionRequest, CreateRequest, DeleteRequest, KeeperCode, MultiOperation, Request,
     SetAclRequest, SetDataRequest,
 };
-use std::collections::{BTreeMap, BTreeSet};
 
 /// A znode as it will be once what is on its way has been applied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +30,7 @@ struct ChangeRecord {
 /// The change records of the transactions on their way.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct OutstandingChanges {
-    by_path: BTreeMap<String, ChangeRecord>,
+    by_path: SortedMap<String, ChangeRecord>,
 }
 
 impl OutstandingChanges {
@@ -190,7 +190,7 @@ impl Prep<'_> {
         let coming = self.outstanding.by_path.iter();
         let coming = coming.filter(|(_, record)| record.ephemeral_owner == session);
         let owned = self.tree.ephemerals_of(session).chain(coming.map(|(path, _)| path));
-        for path in owned.cloned().collect::<BTreeSet<_>>() {
+        for path in owned.cloned().collect::<SortedSet<_>>() {
             let Ok(record) = self.record(&path) else { continue };
             self.put(&path, ChangeRecord { exists: false, ..record });
             if let Some((above, mut parent)) =

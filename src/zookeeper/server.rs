@@ -16,14 +16,13 @@ use super::watch::{WatchEvent, Watches};
 use super::written::reply_to;
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
-use crate::base::{ConnId, Time, TraceEvent};
+use crate::base::{ConnId, SortedMap, Time, TraceEvent};
 use crate::node::{ConfigError, Ctx, Input, LinkInput, Process, ProcessSpec, ProcessView};
 use crate::wire::zookeeper::{
     ConnectRequest, ConnectResponse, KeeperCode, Reply, Request, RequestError, WatcherEvent,
     decode_request, encode_event, encode_reply, event_type, keeper_state,
 };
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 pub(super) const ZOO_KEEPER_SERVER: &str = "org.apache.zookeeper.server.ZooKeeperServer";
 const NIO_SERVER_CNXN: &str = "org.apache.zookeeper.server.NIOServerCnxn";
@@ -47,7 +46,7 @@ pub struct ZooKeeperServer {
     pub(super) config: Config,
     pub(super) database: Database,
     pub(super) sessions: SessionTracker,
-    pub(super) connections: BTreeMap<ConnId, Connection>,
+    pub(super) connections: SortedMap<ConnId, Connection>,
     pub(super) watches: Watches,
     pub(super) pipeline: Pipeline,
     /// After how many logged transactions the next snapshot is due.
@@ -104,7 +103,7 @@ impl ZooKeeperServer {
         Ok(Self {
             database: Database::new(&config.directory),
             sessions: SessionTracker::new(STANDALONE_ID, config.tick_time, Time::ZERO),
-            connections: BTreeMap::new(),
+            connections: SortedMap::new(),
             watches: Watches::default(),
             pipeline: Pipeline::default(),
             snapshot_after: config.snap_count,

@@ -6,8 +6,7 @@
 //!
 //! In ZooKeeper: `server.SessionTrackerImpl`, `server.ExpiryQueue`.
 
-use crate::base::{Span, Time, Timers};
-use std::collections::BTreeMap;
+use crate::base::{SortedMap, Span, Time, Timers};
 
 /// What `ZooKeeperServer` mixes into a session id to make its password.
 const SUPER_SECRET: i64 = 0xb341_5c00;
@@ -26,7 +25,7 @@ pub(super) struct Session {
 /// The sessions of a server.
 #[derive(Debug)]
 pub(super) struct SessionTracker {
-    sessions: BTreeMap<i64, Session>,
+    sessions: SortedMap<i64, Session>,
     expiry: Timers<i64>,
     tick: Span,
     next_id: i64,
@@ -37,7 +36,7 @@ impl SessionTracker {
     pub(super) fn new(server_id: u8, tick: Span, now: Time) -> Self {
         let time = ((now.as_millis() as u64) << 24) >> 8;
         let next_id = (time | (u64::from(server_id) << 56)) as i64;
-        Self { sessions: BTreeMap::new(), expiry: Timers::default(), tick, next_id }
+        Self { sessions: SortedMap::new(), expiry: Timers::default(), tick, next_id }
     }
 
     /// The number of a new session. It is never given again.

@@ -7,9 +7,9 @@
 use super::tree::{DataTree, StatPersisted, Znode};
 use super::txn::{get, put};
 use super::txn_log::adler32;
+use crate::base::SortedMap;
 use crate::wire::{DecodeError, Reader, Writer};
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
 
 const MAGIC: &[u8; 4] = b"ZKSN";
 const VERSION: i32 = 2;
@@ -19,10 +19,10 @@ const DATABASE_ID: i64 = -1;
 const END: &str = "/";
 
 /// What a snapshot holds: the tree and the timeouts (ms) of the sessions.
-pub(super) type State = (DataTree, BTreeMap<i64, u32>);
+pub(super) type State = (DataTree, SortedMap<i64, u32>);
 
 /// A snapshot of a tree and its sessions.
-pub(super) fn encode(tree: &DataTree, session_timeouts: &BTreeMap<i64, u32>) -> Bytes {
+pub(super) fn encode(tree: &DataTree, session_timeouts: &SortedMap<i64, u32>) -> Bytes {
     let mut writer = Writer::new();
     writer.put(MAGIC);
     put(&mut writer, &VERSION);
@@ -74,7 +74,7 @@ pub(super) fn decode(file: &Bytes) -> Result<State, DecodeError> {
         return Err(DecodeError::InvalidValue { at: 0, expected: "a snapshot" });
     }
     get::<i64>(&mut reader)?;
-    let mut session_timeouts = BTreeMap::new();
+    let mut session_timeouts = SortedMap::new();
     for _ in 0..get::<i32>(&mut reader)? {
         let session = get(&mut reader)?;
         session_timeouts.insert(session, get::<i32>(&mut reader)?.max(0) as u32);
@@ -134,7 +134,7 @@ fn read_znode(reader: &mut Reader) -> Result<Znode, DecodeError> {
         ephemeral_owner,
         pzxid,
     };
-    Ok(Znode { data, acl, stat, children: BTreeSet::new() })
+    Ok(Znode { data, acl, stat, children: std::collections::BTreeSet::new() })
 }
 
 #[cfg(test)]

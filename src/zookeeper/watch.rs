@@ -8,15 +8,14 @@
 
 use super::path::parent_of;
 use super::tree::Change;
-use crate::base::ConnId;
+use crate::base::{ConnId, SortedMap, SortedSet};
 use crate::wire::zookeeper::event_type;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// The watches of one sort (data or children) on a server.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct WatchManager {
-    by_path: BTreeMap<String, BTreeSet<ConnId>>,
-    by_conn: BTreeMap<ConnId, BTreeSet<String>>,
+    by_path: SortedMap<String, SortedSet<ConnId>>,
+    by_conn: SortedMap<ConnId, SortedSet<String>>,
 }
 
 impl WatchManager {
@@ -27,7 +26,7 @@ impl WatchManager {
     }
 
     /// Takes out the watches on `path`: whom to tell, in the order of connections.
-    pub(super) fn take(&mut self, path: &str) -> BTreeSet<ConnId> {
+    pub(super) fn take(&mut self, path: &str) -> SortedSet<ConnId> {
         let watchers = self.by_path.remove(path).unwrap_or_default();
         for conn in &watchers {
             if let Some(paths) = self.by_conn.get_mut(conn) {
@@ -134,7 +133,7 @@ impl Watches {
     /// Takes out the watches that wait for `change`: what to tell whom, in order.
     pub(super) fn trigger(&mut self, change: &Change) -> Vec<WatchEvent> {
         let mut events = Vec::new();
-        let mut tell = |watchers: BTreeSet<ConnId>, kind, path: &str| {
+        let mut tell = |watchers: SortedSet<ConnId>, kind, path: &str| {
             let event = |conn| WatchEvent { conn, kind, path: path.to_owned() };
             events.extend(watchers.into_iter().map(event));
         };

@@ -7,7 +7,7 @@
 use super::results::{self, ApiError};
 use super::{AdminManager, AdminTag};
 use crate::base::trace::LogLevel;
-use crate::base::{Span, Time};
+use crate::base::{SortedMap, SortedSet, Span, Time};
 use crate::broker::action::{Action, RequestToken};
 use crate::broker::kafka_zk::{Answer, Op, Write};
 use crate::broker::metadata_cache::MetadataCache;
@@ -21,7 +21,6 @@ use crate::node::Properties;
 use crate::wire::kafka::CreatableTopic;
 use crate::wire::zookeeper::KeeperCode;
 use crate::wire::{ErrorCode, Uuid};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Partitions or replicas of a request that leaves them to the broker.
 const UNSPECIFIED: i32 = -1;
@@ -59,8 +58,8 @@ pub(super) enum ZkStep {
 #[derive(Clone, Debug)]
 pub(super) struct NewTopic {
     pub(super) name: String,
-    pub(super) configs: BTreeMap<String, String>,
-    pub(super) assignment: BTreeMap<i32, Vec<i32>>,
+    pub(super) configs: SortedMap<String, String>,
+    pub(super) assignment: SortedMap<i32, Vec<i32>>,
     pub(super) topic_id: Uuid,
     /// The outcome, once it is known: until then ZooKeeper is being asked.
     pub(super) outcome: Option<Result<(), ApiError>>,
@@ -100,7 +99,7 @@ impl AdminManager {
         validate_only: bool,
         metadata: &MetadataCache,
     ) {
-        let mut names: BTreeMap<String, usize> = BTreeMap::new();
+        let mut names: SortedMap<String, usize> = SortedMap::new();
         for topic in &wanted {
             *names.entry(topic.name.clone()).or_default() += 1;
         }
@@ -141,7 +140,7 @@ impl AdminManager {
         };
         let (assignment, outcome) = match assignment {
             Ok(assignment) => (assignment, None),
-            Err(error) => (BTreeMap::new(), Some(Err(error))),
+            Err(error) => (SortedMap::new(), Some(Err(error))),
         };
         let configs = topic.configs.into_iter();
         NewTopic {
@@ -157,7 +156,7 @@ impl AdminManager {
         &mut self,
         topic: &CreatableTopic,
         metadata: &MetadataCache,
-    ) -> Result<BTreeMap<i32, Vec<i32>>, ApiError> {
+    ) -> Result<SortedMap<i32, Vec<i32>>, ApiError> {
         if metadata.partitions(&topic.name).is_some() {
             return Err(already_exists(&topic.name));
         }
@@ -392,14 +391,14 @@ fn set_config(topic: &NewTopic) -> Next {
     Next::Ask(ZkStep::SetConfig, Op::Write(Write::SetData { path, data, version: -1 }))
 }
 
-fn check_assignment(assignment: &BTreeMap<i32, Vec<i32>>) -> Result<(), ApiError> {
+fn check_assignment(assignment: &SortedMap<i32, Vec<i32>>) -> Result<(), ApiError> {
     let refuse = |text: String| Err(ApiError::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, text));
-    let sizes: BTreeSet<usize> = assignment.values().map(Vec::len).collect();
+    let sizes: SortedSet<usize> = assignment.values().map(Vec::len).collect();
     if sizes.len() != 1 {
         return refuse("All partitions should have the same number of replicas".to_owned());
     }
     for replicas in assignment.values() {
-        if replicas.iter().collect::<BTreeSet<_>>().len() != replicas.len() {
+        if replicas.iter().collect::<SortedSet<_>>().len() != replicas.len() {
             return refuse(format!("Duplicate replica assignment found: {assignment:?}"));
         }
     }

@@ -12,7 +12,7 @@ mod tests;
 
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
-use crate::base::{BrokerId, Rng, Time};
+use crate::base::{BrokerId, Rng, SortedMap, SortedSet, Time};
 use crate::broker::action::{Action, RequestContext};
 use crate::broker::kafka_zk::{Answer, Op};
 use crate::broker::metadata_cache::MetadataCache;
@@ -20,7 +20,6 @@ use crate::cluster::{BrokerConfig, topic_name};
 use crate::wire::kafka::{CreatableTopic, CreateTopicsRequest, CreateableTopicConfig};
 use crate::wire::zookeeper::KeeperCode;
 use creation::{Creation, Requester};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Names a request of the admin manager to ZooKeeper.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -40,14 +39,14 @@ pub struct AdminManager {
     me: i32,
     config: BrokerConfig,
     rng: Rng,
-    creations: BTreeMap<u64, Creation>,
+    creations: SortedMap<u64, Creation>,
     next_creation: u64,
     /// Topics that are being created because somebody asked for their metadata.
-    in_flight: BTreeSet<String>,
+    in_flight: SortedSet<String>,
     /// What ZooKeeper has not answered yet.
-    asked: BTreeMap<AdminTag, Op>,
+    asked: SortedMap<AdminTag, Op>,
     /// What went down with a connection.
-    lost: BTreeSet<AdminTag>,
+    lost: SortedSet<AdminTag>,
     actions: Vec<AdminAction>,
 }
 
@@ -58,11 +57,11 @@ impl AdminManager {
             me: me.0,
             config,
             rng,
-            creations: BTreeMap::new(),
+            creations: SortedMap::new(),
             next_creation: 0,
-            in_flight: BTreeSet::new(),
-            asked: BTreeMap::new(),
-            lost: BTreeSet::new(),
+            in_flight: SortedSet::new(),
+            asked: SortedMap::new(),
+            lost: SortedSet::new(),
             actions: Vec::new(),
         }
     }

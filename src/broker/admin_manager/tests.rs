@@ -14,7 +14,7 @@ use bytes::Bytes;
 /// An admin manager on a ZooKeeper that is a map, in a cluster of some brokers.
 struct Desk {
     manager: AdminManager,
-    znodes: BTreeMap<String, Bytes>,
+    znodes: SortedMap<String, Bytes>,
     metadata: MetadataCache,
     now: Time,
     replies: Vec<CreateTopicsResponse>,
@@ -27,7 +27,7 @@ impl Desk {
         let config = BrokerConfig::of(&Properties::of([("min.insync.replicas", "2")])).unwrap();
         let mut desk = Self {
             manager: AdminManager::new(BrokerId(1), config, Rng::new(1)),
-            znodes: BTreeMap::new(),
+            znodes: SortedMap::new(),
             metadata: MetadataCache::default(),
             now: Time::from_millis(1_000),
             replies: Vec::new(),

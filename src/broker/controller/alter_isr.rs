@@ -7,7 +7,7 @@
 use super::Controller;
 use super::context::Leadership;
 use super::step::Step;
-use crate::base::TopicPartition;
+use crate::base::{SortedMap, TopicPartition};
 use crate::broker::action::RequestToken;
 use crate::broker::kafka_zk::Answer;
 use crate::wire::ErrorCode;
@@ -15,7 +15,6 @@ use crate::wire::kafka::{
     AlterIsrRequest, AlterIsrResponse, AlterIsrResponsePartitionData, AlterIsrResponseTopicData,
 };
 use crate::wire::zookeeper::KeeperCode;
-use std::collections::BTreeMap;
 
 /// An AlterIsr request whose ISRs are being written.
 #[derive(Clone, PartialEq, Debug)]
@@ -26,7 +25,7 @@ pub struct Altering {
     /// What is to be written.
     updates: Vec<(TopicPartition, Leadership)>,
     /// What is known already.
-    results: BTreeMap<TopicPartition, Result<Leadership, ErrorCode>>,
+    results: SortedMap<TopicPartition, Result<Leadership, ErrorCode>>,
 }
 
 impl Altering {
@@ -59,7 +58,7 @@ impl Controller {
 
     fn sort_out_alter_isr(&self, token: RequestToken, request: &AlterIsrRequest) -> Altering {
         let mut altering =
-            Altering { token, asked: Vec::new(), updates: Vec::new(), results: BTreeMap::new() };
+            Altering { token, asked: Vec::new(), updates: Vec::new(), results: SortedMap::new() };
         for topic in &request.topics {
             for wanted in &topic.partitions {
                 let partition = TopicPartition::new(topic.name.clone(), wanted.partition_index);
@@ -137,7 +136,7 @@ impl Controller {
 }
 
 fn topics_of(
-    results: BTreeMap<TopicPartition, Result<Leadership, ErrorCode>>,
+    results: SortedMap<TopicPartition, Result<Leadership, ErrorCode>>,
 ) -> Vec<AlterIsrResponseTopicData> {
     let mut topics: Vec<AlterIsrResponseTopicData> = Vec::new();
     for (partition, result) in results {

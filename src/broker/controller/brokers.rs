@@ -9,14 +9,13 @@ use super::partition_state::PartitionState;
 use super::step::{Purpose, Step};
 use super::{Controller, joined};
 use crate::base::trace::LogLevel;
-use crate::base::{BrokerId, TopicPartition, TraceEvent};
+use crate::base::{BrokerId, SortedMap, SortedSet, TopicPartition, TraceEvent};
 use crate::broker::action::{Action, Node};
 use crate::broker::kafka_zk::{Answer, Op};
 use crate::cluster::znode_data::BrokerRegistration;
 use crate::cluster::znode_path;
 use crate::wire::ErrorCode;
 use crate::wire::kafka::LeaderAndIsrResponse;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How leaders are looked for when brokers come and go.
 const OFFLINE: ElectionStrategy = ElectionStrategy::Offline { allow_unclean: false };
@@ -57,7 +56,7 @@ impl Controller {
         purpose: Purpose,
         answers: Vec<Answer>,
     ) {
-        let mut found = BTreeMap::new();
+        let mut found = SortedMap::new();
         for (id, answer) in ids.iter().zip(answers) {
             // Between the list and the read a broker may have gone; the watch will tell.
             let Answer::Data { data, czxid, .. } = answer else { continue };
@@ -82,14 +81,14 @@ impl Controller {
         format!("Map({})", joined(epochs, ", "))
     }
 
-    fn compare_brokers(&mut self, current: BTreeMap<i32, LiveBroker>) {
+    fn compare_brokers(&mut self, current: SortedMap<i32, LiveBroker>) {
         let known = &self.context.brokers;
         let is_bounced =
             |id: &&i32| known.get(id).is_some_and(|before| current[*id].epoch > before.epoch);
-        let bounced: BTreeSet<i32> = current.keys().filter(is_bounced).copied().collect();
-        let added: BTreeSet<i32> =
+        let bounced: SortedSet<i32> = current.keys().filter(is_bounced).copied().collect();
+        let added: SortedSet<i32> =
             current.keys().filter(|id| !known.contains_key(id)).copied().collect();
-        let dead: BTreeSet<i32> =
+        let dead: SortedSet<i32> =
             known.keys().filter(|id| !current.contains_key(id)).copied().collect();
         self.info(format!(
             "Newly added brokers: {}, deleted brokers: {}, bounced brokers: {}, \
@@ -102,12 +101,12 @@ impl Controller {
         if added.is_empty() && dead.is_empty() && bounced.is_empty() {
             return;
         }
-        let ids = |set: &BTreeSet<i32>| set.iter().map(|id| BrokerId(*id)).collect::<Vec<_>>();
+        let ids = |set: &SortedSet<i32>| set.iter().map(|id| BrokerId(*id)).collect::<Vec<_>>();
         self.trace(TraceEvent::BrokersChanged {
             added: ids(&added.union(&bounced).copied().collect()),
             removed: ids(&dead.union(&bounced).copied().collect()),
         });
-        let (mut arrived, mut returned) = (BTreeMap::new(), BTreeMap::new());
+        let (mut arrived, mut returned) = (SortedMap::new(), SortedMap::new());
         for (id, broker) in current {
             if added.contains(&id) {
                 arrived.insert(id, broker);
@@ -133,14 +132,14 @@ impl Controller {
         self.go_on_with(steps);
     }
 
-    fn add_brokers(&mut self, brokers: BTreeMap<i32, LiveBroker>) {
+    fn add_brokers(&mut self, brokers: SortedMap<i32, LiveBroker>) {
         for (id, broker) in brokers {
             self.channels.add_broker(Node { id: BrokerId(id), endpoint: broker.endpoint.clone() });
             self.context.brokers.insert(id, broker);
         }
     }
 
-    fn on_broker_startup(&mut self, brokers: &BTreeSet<i32>) {
+    fn on_broker_startup(&mut self, brokers: &SortedSet<i32>) {
         self.info(format!("New broker startup callback for {}", joined(brokers, ",")));
         self.context.offline_dirs.retain(|id, _| !brokers.contains(id));
         let all = self.context.live_or_shutting_down();
@@ -155,7 +154,7 @@ impl Controller {
         self.go_on_with([Step::OnlineReplicas(replicas), Step::TriggerOnline]);
     }
 
-    fn on_broker_failure(&mut self, brokers: &BTreeSet<i32>) {
+    fn on_broker_failure(&mut self, brokers: &SortedSet<i32>) {
         for id in brokers {
             self.context.brokers.remove(id);
             let gone = self.channels.remove_broker(*id);
@@ -179,7 +178,7 @@ impl Controller {
         for partition in &leaderless {
             self.context.move_partition(partition, PartitionState::OfflinePartition);
         }
-        let mut by_broker: BTreeMap<i32, Vec<TopicPartition>> = BTreeMap::new();
+        let mut by_broker: SortedMap<i32, Vec<TopicPartition>> = SortedMap::new();
         for (partition, broker) in replicas {
             by_broker.entry(broker).or_default().push(partition);
         }
@@ -198,7 +197,7 @@ impl Controller {
             let text = format!("Received error {error} in LeaderAndIsr response from {broker}");
             return self.log_state_change(LogLevel::Error, text);
         }
-        let names: BTreeMap<_, _> =
+        let names: SortedMap<_, _> =
             self.context.topic_ids.iter().map(|(name, id)| (*id, name.clone())).collect();
         let mut newly_offline = Vec::new();
         let offline = self.context.offline_dirs.entry(broker).or_default();

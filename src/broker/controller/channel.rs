@@ -3,10 +3,10 @@
 //!
 //! In Kafka: kafka.controller.ControllerChannelManager, RequestSendThread.
 
-use crate::base::{BrokerId, Span, Time};
+use crate::base::{BrokerId, SortedMap, Span, Time};
 use crate::broker::action::{Node, SendError};
 use crate::wire::kafka::{AnyRequest, AnyResponse};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// How long to wait before a request is sent again.
 const BACKOFF: Span = Span::from_millis(100);
@@ -43,7 +43,7 @@ struct Channel {
 /// All channels.
 #[derive(Clone, Debug, Default)]
 pub struct Channels {
-    by_broker: BTreeMap<i32, Channel>,
+    by_broker: SortedMap<i32, Channel>,
     next_serial: u64,
 }
 

@@ -6,10 +6,9 @@
 
 use super::partition_state::PartitionState;
 use super::replica_state::ReplicaState;
-use crate::base::{BrokerId, Endpoint, TopicPartition};
+use crate::base::{BrokerId, Endpoint, SortedMap, SortedSet, TopicPartition};
 use crate::cluster::znode_data::{self, ReplicaAssignment};
 use crate::wire::Uuid;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// The leader of a partition that has none.
 pub const NO_LEADER: i32 = -1;
@@ -87,35 +86,35 @@ pub struct ControllerContext {
     /// Version of `/controller_epoch` that this controller made; every write checks it.
     pub epoch_zk_version: i32,
     /// Live brokers, those that are shutting down among them.
-    pub brokers: BTreeMap<i32, LiveBroker>,
+    pub brokers: SortedMap<i32, LiveBroker>,
     /// Brokers that asked for a controlled shutdown.
-    pub shutting_down: BTreeSet<i32>,
+    pub shutting_down: SortedSet<i32>,
     /// Topics.
-    pub topics: BTreeSet<String>,
+    pub topics: SortedSet<String>,
     /// Their ids.
-    pub topic_ids: BTreeMap<String, Uuid>,
+    pub topic_ids: SortedMap<String, Uuid>,
     /// Replicas of every partition.
-    pub assignments: BTreeMap<TopicPartition, ReplicaAssignment>,
+    pub assignments: SortedMap<TopicPartition, ReplicaAssignment>,
     /// Leader and ISR of every partition that ever had one.
-    pub leaderships: BTreeMap<TopicPartition, Leadership>,
+    pub leaderships: SortedMap<TopicPartition, Leadership>,
     /// Where every partition is in its life.
-    pub partition_states: BTreeMap<TopicPartition, PartitionState>,
+    pub partition_states: SortedMap<TopicPartition, PartitionState>,
     /// Where every replica is in its life.
-    pub replica_states: BTreeMap<Replica, ReplicaState>,
+    pub replica_states: SortedMap<Replica, ReplicaState>,
     /// Partitions without a leader that have been reported as such.
-    pub reported_offline: BTreeSet<TopicPartition>,
+    pub reported_offline: SortedSet<TopicPartition>,
     /// Replicas in failed log directories, by broker.
-    pub offline_dirs: BTreeMap<i32, BTreeSet<TopicPartition>>,
+    pub offline_dirs: SortedMap<i32, SortedSet<TopicPartition>>,
 }
 
 impl ControllerContext {
     /// Brokers that are alive and not shutting down.
-    pub fn live_brokers(&self) -> BTreeSet<i32> {
+    pub fn live_brokers(&self) -> SortedSet<i32> {
         self.brokers.keys().filter(|id| !self.shutting_down.contains(id)).copied().collect()
     }
 
     /// Ids of all brokers that are registered.
-    pub fn live_or_shutting_down(&self) -> BTreeSet<i32> {
+    pub fn live_or_shutting_down(&self) -> SortedSet<i32> {
         self.brokers.keys().copied().collect()
     }
 
@@ -142,7 +141,7 @@ impl ControllerContext {
     }
 
     /// Partitions that have a replica on one of `brokers`, each with the broker.
-    pub fn replicas_on_brokers(&self, brokers: &BTreeSet<i32>) -> Vec<Replica> {
+    pub fn replicas_on_brokers(&self, brokers: &SortedSet<i32>) -> Vec<Replica> {
         let on = |(partition, assignment): (&TopicPartition, &ReplicaAssignment)| {
             let here = assignment.replicas.iter().filter(|id| brokers.contains(id));
             here.map(|id| (partition.clone(), *id)).collect::<Vec<_>>()

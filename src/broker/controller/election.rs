@@ -3,9 +3,8 @@
 //! In Kafka: kafka.controller.Election, PartitionLeaderElectionAlgorithms.
 
 use super::context::{ControllerContext, Leadership};
-use crate::base::TopicPartition;
 use crate::base::trace::ElectionReason;
-use std::collections::BTreeSet;
+use crate::base::{SortedSet, TopicPartition};
 
 /// Why and how a leader is elected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,7 +54,7 @@ pub struct Elected {
 pub fn elect_offline(
     assignment: &[i32],
     isr: &[i32],
-    live: &BTreeSet<i32>,
+    live: &SortedSet<i32>,
     unclean_enabled: bool,
 ) -> Option<(i32, bool)> {
     let live_replicas = || assignment.iter().copied().filter(|id| live.contains(id));
@@ -64,12 +63,12 @@ pub fn elect_offline(
 }
 
 /// The first of the target replicas that is live and in the ISR.
-pub fn elect_reassign(target: &[i32], isr: &[i32], live: &BTreeSet<i32>) -> Option<i32> {
+pub fn elect_reassign(target: &[i32], isr: &[i32], live: &SortedSet<i32>) -> Option<i32> {
     target.iter().copied().find(|id| live.contains(id) && isr.contains(id))
 }
 
 /// The first replica of the assignment if it is live and in the ISR.
-pub fn elect_preferred(assignment: &[i32], isr: &[i32], live: &BTreeSet<i32>) -> Option<i32> {
+pub fn elect_preferred(assignment: &[i32], isr: &[i32], live: &SortedSet<i32>) -> Option<i32> {
     assignment.first().copied().filter(|id| live.contains(id) && isr.contains(id))
 }
 
@@ -77,8 +76,8 @@ pub fn elect_preferred(assignment: &[i32], isr: &[i32], live: &BTreeSet<i32>) ->
 pub fn elect_controlled_shutdown(
     assignment: &[i32],
     isr: &[i32],
-    live: &BTreeSet<i32>,
-    shutting_down: &BTreeSet<i32>,
+    live: &SortedSet<i32>,
+    shutting_down: &SortedSet<i32>,
 ) -> Option<i32> {
     let may_lead = |id: &i32| live.contains(id) && isr.contains(id) && !shutting_down.contains(id);
     assignment.iter().copied().find(may_lead)
@@ -94,8 +93,8 @@ pub fn elect(
 ) -> Option<Elected> {
     let assignment = context.replicas(partition);
     let online = |id: &&i32| context.is_replica_online(**id, partition);
-    let live: BTreeSet<i32> = assignment.iter().filter(online).copied().collect();
-    let in_order = |ids: &BTreeSet<i32>| {
+    let live: SortedSet<i32> = assignment.iter().filter(online).copied().collect();
+    let in_order = |ids: &SortedSet<i32>| {
         assignment.iter().copied().filter(|id| ids.contains(id)).collect::<Vec<_>>()
     };
     let isr = &current.isr;
@@ -126,7 +125,7 @@ pub fn elect(
         }
         ElectionStrategy::ControlledShutdown => {
             let online = |id: &&i32| context.is_replica_online_or_shutting_down(**id, partition);
-            let live: BTreeSet<i32> = assignment.iter().filter(online).copied().collect();
+            let live: SortedSet<i32> = assignment.iter().filter(online).copied().collect();
             let stopping = &context.shutting_down;
             let leader = elect_controlled_shutdown(assignment, isr, &live, stopping)?;
             let new_isr = isr.iter().copied().filter(|id| !stopping.contains(id)).collect();
@@ -141,7 +140,7 @@ pub fn elect(
 mod tests {
     use super::*;
 
-    fn set<const N: usize>(ids: [i32; N]) -> BTreeSet<i32> {
+    fn set<const N: usize>(ids: [i32; N]) -> SortedSet<i32> {
         ids.into()
     }
 
@@ -175,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_controlled_shutdown_passes_over_whoever_stops() {
-        let elect = |isr: &[i32], stopping: BTreeSet<i32>| {
+        let elect = |isr: &[i32], stopping: SortedSet<i32>| {
             elect_controlled_shutdown(&[1, 2, 3], isr, &set([1, 2, 3]), &stopping)
         };
         assert_eq!(elect(&[1, 2, 3], set([1])), Some(2));

@@ -10,10 +10,9 @@ use super::replica_state::ReplicaState;
 use super::step::{Purpose, Step};
 use super::{Controller, joined};
 use crate::base::trace::LogLevel;
-use crate::base::{Span, TopicPartition};
+use crate::base::{SortedMap, Span, TopicPartition};
 use crate::broker::kafka_zk::{Answer, Op, Write};
 use crate::cluster::{znode_data, znode_path};
-use std::collections::BTreeMap;
 
 /// When the first check for preferred leaders comes.
 const FIRST_REBALANCE_DELAY: Span = Span::from_secs(5);
@@ -133,7 +132,7 @@ impl Controller {
         let all_partitions: Vec<TopicPartition> =
             self.context.assignments.keys().cloned().collect();
         let mut online = Vec::new();
-        let mut offline: BTreeMap<i32, Vec<TopicPartition>> = BTreeMap::new();
+        let mut offline: SortedMap<i32, Vec<TopicPartition>> = SortedMap::new();
         for replica in self.context.replicas_of(&all_partitions) {
             let (partition, broker) = &replica;
             let state = if self.context.is_replica_online(*broker, partition) {

@@ -12,13 +12,12 @@ use super::replica_state::ReplicaState;
 use super::step::Step;
 use super::{Controller, joined};
 use crate::base::trace::{ElectionReason, LogLevel};
-use crate::base::{BrokerId, TopicPartition, TraceEvent};
+use crate::base::{BrokerId, SortedSet, TopicPartition, TraceEvent};
 use crate::broker::kafka_zk::{Answer, Op, Write};
 use crate::cluster::znode_data::ConfigOverrides;
 use crate::cluster::znode_path;
 use crate::node::Properties;
 use crate::wire::zookeeper::KeeperCode;
-use std::collections::BTreeSet;
 
 impl Controller {
     pub(super) fn begin_leadership(&mut self, step: Step) {
@@ -147,7 +146,7 @@ impl Controller {
         let create = |path: String, data: Option<Vec<u8>>| {
             self.fenced(Write::Create { path, data: data.map(Into::into) })
         };
-        let topics: BTreeSet<&str> =
+        let topics: SortedSet<&str> =
             partitions.iter().map(|(partition, _)| partition.topic.as_str()).collect();
         let mut ops = Vec::new();
         ops.extend(topics.into_iter().map(|topic| create(znode_path::partitions(topic), None)));
@@ -272,13 +271,13 @@ impl Controller {
         let has_no_live_isr = |(partition, state): &&(TopicPartition, Leadership)| {
             !state.isr.iter().any(|id| self.context.is_replica_online(*id, partition))
         };
-        let topics: BTreeSet<String> = states
+        let topics: SortedSet<String> = states
             .iter()
             .filter(|state| needs_config && has_no_live_isr(state))
             .map(|(partition, _)| partition.topic.clone())
             .collect();
         if topics.is_empty() {
-            self.hold_elections(states, strategy, &BTreeSet::new());
+            self.hold_elections(states, strategy, &SortedSet::new());
         } else {
             let topics = topics.into_iter().collect();
             self.go_on_with([Step::ReadUncleanConfigs { states, topics, strategy }]);
@@ -289,8 +288,8 @@ impl Controller {
         &mut self,
         topics: Vec<String>,
         answers: Vec<Answer>,
-    ) -> BTreeSet<String> {
-        let mut unclean = BTreeSet::new();
+    ) -> SortedSet<String> {
+        let mut unclean = SortedSet::new();
         for (topic, answer) in topics.into_iter().zip(answers) {
             let overrides = match answer {
                 Answer::Data { data, .. } => ConfigOverrides::from_json(&data)
@@ -313,7 +312,7 @@ impl Controller {
         &mut self,
         states: Vec<(TopicPartition, Leadership)>,
         strategy: ElectionStrategy,
-        unclean_topics: &BTreeSet<String>,
+        unclean_topics: &SortedSet<String>,
     ) {
         let mut elections = Vec::new();
         for (partition, current) in states {

@@ -7,14 +7,13 @@ use super::Controller;
 use super::election::{ElectionStrategy, elect_preferred};
 use super::joined;
 use super::step::Step;
-use crate::base::TopicPartition;
+use crate::base::{SortedMap, TopicPartition};
 use crate::cluster::znode_data::ReplicaAssignment;
-use std::collections::BTreeMap;
 
 impl Controller {
     pub(super) fn check_leader_imbalance(&mut self) {
         self.info("Processing automatic preferred replica leader election");
-        let mut by_preferred: BTreeMap<i32, Vec<&TopicPartition>> = BTreeMap::new();
+        let mut by_preferred: SortedMap<i32, Vec<&TopicPartition>> = SortedMap::new();
         for (partition, assignment) in &self.context.assignments {
             if let Some(preferred) = assignment.replicas.first() {
                 by_preferred.entry(*preferred).or_default().push(partition);

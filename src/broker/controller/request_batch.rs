@@ -4,7 +4,7 @@
 //! In Kafka: kafka.controller.ControllerBrokerRequestBatch.
 
 use super::context::{ControllerContext, Leadership, NO_EPOCH, Replica};
-use crate::base::TopicPartition;
+use crate::base::{SortedMap, SortedSet, TopicPartition};
 use crate::wire::Uuid;
 use crate::wire::kafka::{
     AnyRequest, LeaderAndIsrLiveLeader, LeaderAndIsrPartitionState, LeaderAndIsrRequest,
@@ -12,17 +12,16 @@ use crate::wire::kafka::{
     UpdateMetadataBroker, UpdateMetadataEndpoint, UpdateMetadataPartitionState,
     UpdateMetadataRequest, UpdateMetadataTopicState,
 };
-use std::collections::{BTreeMap, BTreeSet};
 
-type PerBroker<T> = BTreeMap<i32, BTreeMap<TopicPartition, T>>;
+type PerBroker<T> = SortedMap<i32, SortedMap<TopicPartition, T>>;
 
 /// The batch.
 #[derive(Clone, Debug, Default)]
 pub struct RequestBatch {
     leader_and_isr: PerBroker<LeaderAndIsrPartitionState>,
     stop_replica: PerBroker<StopReplicaPartitionState>,
-    update_metadata_brokers: BTreeSet<i32>,
-    update_metadata: BTreeMap<TopicPartition, UpdateMetadataPartitionState>,
+    update_metadata_brokers: SortedSet<i32>,
+    update_metadata: SortedMap<TopicPartition, UpdateMetadataPartitionState>,
 }
 
 impl RequestBatch {
@@ -137,8 +136,8 @@ fn topic_id(context: &ControllerContext, topic: &str) -> Uuid {
 }
 
 /// States by topic, in the order of the partitions.
-fn by_topic<T>(states: BTreeMap<TopicPartition, T>) -> BTreeMap<String, Vec<T>> {
-    let mut topics: BTreeMap<String, Vec<T>> = BTreeMap::new();
+fn by_topic<T>(states: SortedMap<TopicPartition, T>) -> SortedMap<String, Vec<T>> {
+    let mut topics: SortedMap<String, Vec<T>> = SortedMap::new();
     for (partition, state) in states {
         topics.entry(partition.topic).or_default().push(state);
     }
@@ -149,9 +148,9 @@ fn leader_and_isr_request(
     context: &ControllerContext,
     me: i32,
     broker_epoch: i64,
-    states: BTreeMap<TopicPartition, LeaderAndIsrPartitionState>,
+    states: SortedMap<TopicPartition, LeaderAndIsrPartitionState>,
 ) -> LeaderAndIsrRequest {
-    let leaders: BTreeSet<i32> = states.values().map(|state| state.leader).collect();
+    let leaders: SortedSet<i32> = states.values().map(|state| state.leader).collect();
     let live_leaders = leaders
         .iter()
         .filter_map(|leader| Some((leader, context.brokers.get(leader)?)))
@@ -183,7 +182,7 @@ fn update_metadata_request(
     context: &ControllerContext,
     me: i32,
     broker_epoch: i64,
-    states: &BTreeMap<TopicPartition, UpdateMetadataPartitionState>,
+    states: &SortedMap<TopicPartition, UpdateMetadataPartitionState>,
 ) -> UpdateMetadataRequest {
     let topic_states = by_topic(states.clone())
         .into_iter()
@@ -222,7 +221,7 @@ fn stop_replica_request(
     context: &ControllerContext,
     me: i32,
     broker_epoch: i64,
-    states: BTreeMap<TopicPartition, StopReplicaPartitionState>,
+    states: SortedMap<TopicPartition, StopReplicaPartitionState>,
 ) -> StopReplicaRequest {
     let topic_states = by_topic(states)
         .into_iter()

@@ -7,11 +7,10 @@
 
 use super::context::{Leadership, Replica};
 use super::election::{Elected, ElectionStrategy};
-use crate::base::TopicPartition;
+use crate::base::{SortedMap, SortedSet, TopicPartition};
 use crate::broker::action::RequestToken;
 use crate::broker::kafka_zk::{Answer, Op};
 use crate::wire::kafka::{AlterIsrRequest, LeaderAndIsrResponse};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that the controller has to react to.
 #[derive(Clone, PartialEq, Debug)]
@@ -103,11 +102,11 @@ pub enum Step {
     /// Give ids to topics that have none.
     WriteTopicIds(Vec<String>),
     /// Bring up what is on new brokers.
-    BrokerStartup(BTreeSet<i32>),
+    BrokerStartup(SortedSet<i32>),
     /// Take down what was on dead brokers.
-    BrokerFailure(BTreeSet<i32>),
+    BrokerFailure(SortedSet<i32>),
     /// A bounced broker counts as live again.
-    AddBrokers(BTreeMap<i32, super::context::LiveBroker>),
+    AddBrokers(SortedMap<i32, super::context::LiveBroker>),
     /// Say which brokers there are now.
     LogBrokerEpochs,
 

@@ -9,12 +9,11 @@ use super::replica_state::ReplicaState;
 use super::step::{Purpose, Step};
 use super::{Controller, joined};
 use crate::base::trace::LogLevel;
-use crate::base::{TopicPartition, TraceEvent};
+use crate::base::{SortedMap, SortedSet, TopicPartition, TraceEvent};
 use crate::broker::kafka_zk::{Answer, Op, Write};
 use crate::cluster::znode_data::{ReplicaAssignment, TopicAssignment};
 use crate::cluster::znode_path;
 use crate::wire::Uuid;
-use std::collections::{BTreeMap, BTreeSet};
 
 impl Controller {
     pub(super) fn begin_topics(&mut self, step: Step) {
@@ -43,7 +42,7 @@ impl Controller {
         })
     }
 
-    fn assignment_of(&self, topic: &str) -> BTreeMap<i32, ReplicaAssignment> {
+    fn assignment_of(&self, topic: &str) -> SortedMap<i32, ReplicaAssignment> {
         let from = TopicPartition::new(topic, i32::MIN);
         self.context
             .assignments
@@ -55,7 +54,7 @@ impl Controller {
 
     pub(super) fn finish_list_topics(&mut self, purpose: Purpose, mut answers: Vec<Answer>) {
         let names = answers.pop().map(Answer::into_children).unwrap_or_default();
-        let current: BTreeSet<String> = names.into_iter().collect();
+        let current: SortedSet<String> = names.into_iter().collect();
         let new: Vec<String> = current.difference(&self.context.topics).cloned().collect();
         let deleted: Vec<String> = self.context.topics.difference(&current).cloned().collect();
         for topic in &deleted {

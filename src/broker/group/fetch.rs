@@ -5,14 +5,13 @@
 use super::metadata::CommittedOffset;
 use super::state::GroupState;
 use super::{GroupAction, GroupCoordinator};
-use crate::base::{Time, TopicPartition};
+use crate::base::{SortedMap, Time, TopicPartition};
 use crate::broker::action::RequestContext;
 use crate::broker::metadata_cache::MetadataCache;
 use crate::wire::ErrorCode;
 use crate::wire::kafka::{
     OffsetFetchRequest, OffsetFetchResponse, OffsetFetchResponsePartition, OffsetFetchResponseTopic,
 };
-use std::collections::BTreeMap;
 
 /// No offset is committed.
 const INVALID_OFFSET: i64 = -1;
@@ -57,7 +56,7 @@ impl GroupCoordinator {
             };
             return OffsetFetchResponse { error_code: error, topics, ..Default::default() };
         }
-        let nothing = BTreeMap::new();
+        let nothing = SortedMap::new();
         let offsets = match self.groups.get(&request.group_id) {
             Some(group) if group.state != GroupState::Dead => &group.offsets,
             _ => &nothing,
@@ -84,7 +83,7 @@ impl GroupCoordinator {
 }
 
 fn all_topics(
-    offsets: &BTreeMap<TopicPartition, CommittedOffset>,
+    offsets: &SortedMap<TopicPartition, CommittedOffset>,
 ) -> Vec<OffsetFetchResponseTopic> {
     let mut topics: Vec<OffsetFetchResponseTopic> = Vec::new();
     for (TopicPartition { topic, partition }, committed) in offsets {

@@ -5,11 +5,10 @@
 //! offsets of transactions.
 
 use super::state::GroupState;
-use crate::base::{Span, TopicPartition};
+use crate::base::{SortedMap, SortedSet, Span, TopicPartition};
 use crate::broker::action::RequestToken;
 use crate::wire::kafka::JoinGroupResponseMember;
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// A member.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,16 +78,16 @@ pub(super) struct Group {
     pub(super) protocol_type: Option<String>,
     pub(super) protocol: Option<String>,
     pub(super) leader: Option<String>,
-    pub(super) members: BTreeMap<String, Member>,
+    pub(super) members: SortedMap<String, Member>,
     /// Member ids given out to clients that have not joined with them yet.
-    pub(super) pending_members: BTreeSet<String>,
+    pub(super) pending_members: SortedSet<String>,
     /// Members of this generation that have not sent SyncGroup yet.
-    pub(super) pending_sync: BTreeSet<String>,
+    pub(super) pending_sync: SortedSet<String>,
     /// A member came during the initial delay.
     pub(super) new_member_added: bool,
     pub(super) join_phase: JoinPhase,
     pub(super) state_timestamp_ms: i64,
-    pub(super) offsets: BTreeMap<TopicPartition, CommittedOffset>,
+    pub(super) offsets: SortedMap<TopicPartition, CommittedOffset>,
 }
 
 impl Group {
@@ -101,13 +100,13 @@ impl Group {
             protocol_type: None,
             protocol: None,
             leader: None,
-            members: BTreeMap::new(),
-            pending_members: BTreeSet::new(),
-            pending_sync: BTreeSet::new(),
+            members: SortedMap::new(),
+            pending_members: SortedSet::new(),
+            pending_sync: SortedSet::new(),
             new_member_added: false,
             join_phase: JoinPhase::AllMembers,
             state_timestamp_ms: -1,
-            offsets: BTreeMap::new(),
+            offsets: SortedMap::new(),
         }
     }
 
@@ -192,7 +191,7 @@ impl Group {
 
     /// Every member votes for the first of its protocols that all support; the most votes win.
     pub(super) fn select_protocol(&self) -> Option<String> {
-        let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut votes: SortedMap<&str, usize> = SortedMap::new();
         for member in self.members.values() {
             let choice = member.protocols.iter().find(|(name, _)| self.is_supported_by_all(name));
             if let Some((name, _)) = choice {

@@ -32,14 +32,13 @@ pub use zookeeper_offsets::GroupZkTag;
 
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
-use crate::base::{BrokerId, Rng, Time, Timers, TraceEvent};
+use crate::base::{BrokerId, Rng, SortedMap, SortedSet, Time, Timers, TraceEvent};
 use crate::broker::action::{Action, RequestToken};
 use crate::cluster::{BrokerConfig, topic_name};
 use crate::wire::ErrorCode;
 use crate::wire::kafka::AnyResponse;
 use metadata::Group;
 use state::GroupState;
-use std::collections::{BTreeMap, BTreeSet};
 use store::Pending;
 use zookeeper_offsets::ZookeeperRequest;
 
@@ -68,14 +67,14 @@ pub struct GroupCoordinator {
     rng: Rng,
     now: Time,
     /// Partitions of `__consumer_offsets` that this broker leads.
-    owned: BTreeSet<i32>,
-    groups: BTreeMap<String, Group>,
+    owned: SortedSet<i32>,
+    groups: SortedMap<String, Group>,
     timers: Timers<TimerKey>,
     /// What is being stored, by the tag of its append.
-    pending: BTreeMap<u64, Pending>,
+    pending: SortedMap<u64, Pending>,
     next_append: u64,
     /// Requests about offsets in ZooKeeper.
-    zookeeper: BTreeMap<u64, ZookeeperRequest>,
+    zookeeper: SortedMap<u64, ZookeeperRequest>,
     next_zookeeper: u64,
     actions: Vec<GroupAction>,
 }
@@ -88,12 +87,12 @@ impl GroupCoordinator {
             config,
             rng,
             now: Time::ZERO,
-            owned: BTreeSet::new(),
-            groups: BTreeMap::new(),
+            owned: SortedSet::new(),
+            groups: SortedMap::new(),
             timers: Timers::default(),
-            pending: BTreeMap::new(),
+            pending: SortedMap::new(),
             next_append: 0,
-            zookeeper: BTreeMap::new(),
+            zookeeper: SortedMap::new(),
             next_zookeeper: 0,
             actions: Vec::new(),
         }

@@ -8,7 +8,7 @@ use super::records;
 use super::state::GroupState;
 use super::store::Pending;
 use super::{GroupAction, GroupCoordinator};
-use crate::base::{Time, TopicPartition, TraceEvent};
+use crate::base::{SortedMap, Time, TopicPartition, TraceEvent};
 use crate::broker::action::{RequestContext, RequestToken};
 use crate::broker::metadata_cache::MetadataCache;
 use crate::wire::ErrorCode;
@@ -16,7 +16,6 @@ use crate::wire::kafka::{
     OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
 };
-use std::collections::BTreeMap;
 
 /// A commit without a generation, by who is no member of a group.
 const NO_GENERATION: i32 = -1;
@@ -35,7 +34,7 @@ pub(super) struct Committing {
     generation: i32,
     /// Partitions with what is known of them already; NONE for those that are being stored.
     results: CommitResults,
-    offsets: BTreeMap<TopicPartition, CommittedOffset>,
+    offsets: SortedMap<TopicPartition, CommittedOffset>,
 }
 
 impl GroupCoordinator {
@@ -120,11 +119,11 @@ impl GroupCoordinator {
         &self,
         request: &OffsetCommitRequest,
         results: &mut CommitResults,
-    ) -> BTreeMap<TopicPartition, CommittedOffset> {
+    ) -> SortedMap<TopicPartition, CommittedOffset> {
         let now_ms = self.now_ms();
         let metadata_bytes_max = self.config.offset_metadata_max_bytes;
         let retention = Some(request.retention_time_ms).filter(|ms| *ms != UNSPECIFIED_MS);
-        let mut offsets = BTreeMap::new();
+        let mut offsets = SortedMap::new();
         let asked = request.topics.iter().flat_map(|topic| &topic.partitions);
         for ((partition, result), wanted) in results.iter_mut().zip(asked) {
             if result.is_error() {

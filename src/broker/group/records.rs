@@ -5,14 +5,13 @@
 
 use super::metadata::{CommittedOffset, Group, Member};
 use super::state::GroupState;
-use crate::base::{Time, TopicPartition};
+use crate::base::{SortedMap, Time, TopicPartition};
 use crate::wire::batch::{BatchFields, Batches, RecordBatchBuilder};
 use crate::wire::kafka::{
     GroupMetadataKey, GroupMetadataValue, MemberMetadata, OffsetCommitKey, OffsetCommitValue,
     OffsetsTopicKey, Versioned,
 };
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 const OFFSET_KEY_VERSION: i16 = 1;
 const GROUP_KEY_VERSION: i16 = 2;
@@ -22,7 +21,11 @@ const OFFSET_VALUE_VERSION_WITH_EXPIRY: i16 = 1;
 const OFFSET_VALUE_VERSION: i16 = 3;
 
 /// A batch with one record: the group as it is, with the assignments of `assignment`.
-pub(super) fn group_batch(now: Time, group: &Group, assignment: &BTreeMap<String, Bytes>) -> Bytes {
+pub(super) fn group_batch(
+    now: Time,
+    group: &Group,
+    assignment: &SortedMap<String, Bytes>,
+) -> Bytes {
     let protocol = group.protocol.as_deref().unwrap_or_default();
     let member = |member: &Member| MemberMetadata {
         member_id: member.id.clone(),
@@ -57,7 +60,7 @@ pub(super) fn group_batch(now: Time, group: &Group, assignment: &BTreeMap<String
 pub(super) fn offsets_batch(
     now: Time,
     group: &str,
-    offsets: &BTreeMap<TopicPartition, CommittedOffset>,
+    offsets: &SortedMap<TopicPartition, CommittedOffset>,
 ) -> Bytes {
     let mut builder = RecordBatchBuilder::new(BatchFields::default());
     for (partition, committed) in offsets {
@@ -90,7 +93,7 @@ pub(super) fn offsets_batch(
 /// What a partition of `__consumer_offsets` holds, and what in it could not be read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Loaded {
-    pub(super) groups: BTreeMap<String, Group>,
+    pub(super) groups: SortedMap<String, Group>,
     pub(super) complaints: Vec<String>,
 }
 
@@ -180,7 +183,7 @@ fn offset_of(value: OffsetCommitValue) -> CommittedOffset {
 
 fn group_of(id: &str, value: GroupMetadataValue) -> Group {
     let protocol = value.protocol.clone().unwrap_or_default();
-    let members: BTreeMap<String, Member> = value
+    let members: SortedMap<String, Member> = value
         .members
         .into_iter()
         .map(|member| {

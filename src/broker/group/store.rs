@@ -7,12 +7,11 @@
 use super::offsets::Committing;
 use super::state::GroupState;
 use super::{GroupAction, GroupCoordinator, TimerKey, records};
-use crate::base::Time;
 use crate::base::trace::LogLevel;
+use crate::base::{SortedMap, Time};
 use crate::broker::action::{Action, AppendOutcome};
 use crate::wire::ErrorCode;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 /// What is being stored.
 #[derive(Clone, PartialEq, Debug)]
@@ -24,7 +23,7 @@ pub(super) enum Pending {
         /// Which generation.
         generation: i32,
         /// Assignment of each member.
-        assignment: BTreeMap<String, Bytes>,
+        assignment: SortedMap<String, Bytes>,
     },
     /// A group that has become empty.
     EmptyGroup {
@@ -132,7 +131,7 @@ impl GroupCoordinator {
         self.take_actions()
     }
 
-    pub(super) fn store_group(&mut self, id: &str, assignment: BTreeMap<String, Bytes>) {
+    pub(super) fn store_group(&mut self, id: &str, assignment: SortedMap<String, Bytes>) {
         let Some(group) = self.groups.get(id) else { return };
         let records = records::group_batch(self.now, group, &assignment);
         let generation = group.generation;
@@ -142,7 +141,7 @@ impl GroupCoordinator {
 
     pub(super) fn store_empty_group(&mut self, id: &str) {
         let Some(group) = self.groups.get(id) else { return };
-        let records = records::group_batch(self.now, group, &BTreeMap::new());
+        let records = records::group_batch(self.now, group, &SortedMap::new());
         self.append(id, records, Pending::EmptyGroup { group: id.to_owned() });
     }
 

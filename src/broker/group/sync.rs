@@ -5,12 +5,11 @@
 use super::state::GroupState;
 use super::{GroupAction, GroupCoordinator, TimerKey};
 use crate::base::trace::LogLevel;
-use crate::base::{Time, TraceEvent};
+use crate::base::{SortedMap, Time, TraceEvent};
 use crate::broker::action::{RequestContext, RequestToken};
 use crate::wire::ErrorCode;
 use crate::wire::kafka::{SyncGroupRequest, SyncGroupResponse};
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 impl GroupCoordinator {
     /// SyncGroup.
@@ -89,7 +88,7 @@ impl GroupCoordinator {
         let id = request.group_id;
         let Some(group) = self.groups.get(&id) else { return };
         let (generation, size) = (group.generation, group.members.len());
-        let mut assignment: BTreeMap<String, Bytes> =
+        let mut assignment: SortedMap<String, Bytes> =
             request.assignments.into_iter().map(|one| (one.member_id, one.assignment)).collect();
         let missing: Vec<String> =
             group.members.keys().filter(|id| !assignment.contains_key(*id)).cloned().collect();
@@ -116,7 +115,7 @@ impl GroupCoordinator {
         &mut self,
         id: &str,
         generation: i32,
-        assignment: &BTreeMap<String, Bytes>,
+        assignment: &SortedMap<String, Bytes>,
         error: ErrorCode,
     ) {
         let now_ms = self.now_ms();

@@ -7,7 +7,7 @@ use super::fetch::fetched;
 use super::metadata::CommittedOffset;
 use super::offsets::{self, CommitResults};
 use super::{GroupAction, GroupCoordinator};
-use crate::base::{Time, TopicPartition};
+use crate::base::{SortedMap, Time, TopicPartition};
 use crate::broker::action::{Action, RequestToken};
 use crate::broker::kafka_zk::{Answer, Op, Write};
 use crate::broker::metadata_cache::MetadataCache;
@@ -19,7 +19,6 @@ use crate::wire::kafka::{
 };
 use crate::wire::zookeeper::KeeperCode;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 /// Names a request of the coordinator to ZooKeeper.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -34,7 +33,7 @@ pub struct GroupZkTag {
 /// What an answer is put together from.
 #[derive(Clone, PartialEq, Debug)]
 enum Wanted {
-    Commit { results: CommitResults, offsets: BTreeMap<usize, Bytes> },
+    Commit { results: CommitResults, offsets: SortedMap<usize, Bytes> },
     Fetch { topics: Vec<(String, i32)>, results: Vec<OffsetFetchResponsePartition> },
 }
 
@@ -56,7 +55,7 @@ impl GroupCoordinator {
         metadata: &MetadataCache,
     ) {
         let mut results = offsets::all(&request, ErrorCode::NONE);
-        let mut wanted = BTreeMap::new();
+        let mut wanted = SortedMap::new();
         let asked = request.topics.iter().flat_map(|topic| &topic.partitions);
         for (index, ((partition, result), one)) in results.iter_mut().zip(asked).enumerate() {
             if metadata.partition(&partition.topic, partition.partition).is_none() {

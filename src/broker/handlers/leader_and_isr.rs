@@ -2,7 +2,7 @@
 //!
 //! In Kafka: `KafkaApis.handleLeaderAndIsrRequest`.
 
-use crate::base::{Time, TopicPartition};
+use crate::base::{SortedSet, Time, TopicPartition};
 use crate::broker::metadata_cache::MetadataCache;
 use crate::broker::replica_manager::{ReplicaManager, RoleChange};
 use crate::disk::Volume;
@@ -10,7 +10,6 @@ use crate::wire::ErrorCode;
 use crate::wire::kafka::{
     LeaderAndIsrPartitionError, LeaderAndIsrRequest, LeaderAndIsrResponse, LeaderAndIsrTopicError,
 };
-use std::collections::BTreeSet;
 
 /// The first version that groups its answer by topic id.
 const TOPIC_IDS: i16 = 5;
@@ -35,7 +34,7 @@ pub fn handle(
 }
 
 /// The topics that the request names.
-pub fn topics(request: &LeaderAndIsrRequest) -> BTreeSet<String> {
+pub fn topics(request: &LeaderAndIsrRequest) -> SortedSet<String> {
     let grouped = request.topic_states.iter().map(|topic| &topic.topic_name);
     let ungrouped = request.ungrouped_partition_states.iter().map(|state| &state.topic_name);
     grouped.chain(ungrouped).cloned().collect()

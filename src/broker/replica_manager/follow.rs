@@ -52,7 +52,7 @@ impl ReplicaManager {
     }
 
     /// The leaders that are followed.
-    pub fn followed_leaders(&self) -> std::collections::BTreeSet<BrokerId> {
+    pub fn followed_leaders(&self) -> crate::base::SortedSet<BrokerId> {
         self.fetchers.leaders()
     }
 

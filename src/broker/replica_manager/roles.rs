@@ -4,7 +4,7 @@
 
 use super::{ReplicaManager, disk_error_text};
 use crate::base::trace::LogLevel;
-use crate::base::{Time, TopicPartition};
+use crate::base::{SortedMap, Time, TopicPartition};
 use crate::broker::action::Node;
 use crate::broker::fetcher::FetchPosition;
 use crate::broker::metadata_cache::MetadataCache;
@@ -15,7 +15,6 @@ use crate::wire::kafka::{
     LeaderAndIsrPartitionState, LeaderAndIsrRequest, LeaderAndIsrTopicState, StopReplicaRequest,
 };
 use crate::wire::{ErrorCode, Uuid};
-use std::collections::BTreeMap;
 
 const STATE_CHANGE: &str = "state.change.logger";
 /// Leader epoch of a StopReplica that deletes a topic (`LeaderAndIsr.EpochDuringDelete`).
@@ -255,7 +254,7 @@ fn states_of(
 
 /// The partitions of a StopReplica request: (partition, leader epoch, delete).
 fn stops_of(request: &StopReplicaRequest) -> Vec<(TopicPartition, i32, bool)> {
-    let mut stops = BTreeMap::new();
+    let mut stops = SortedMap::new();
     for topic in &request.topic_states {
         for state in &topic.partition_states {
             let id = TopicPartition::new(&topic.topic_name, state.partition_index);

@@ -4,13 +4,13 @@
 
 use super::Broker;
 use super::zookeeper::ServerTag;
+use crate::base::SortedSet;
 use crate::base::trace::LogLevel;
 use crate::broker::action::{RequestContext, RequestToken};
 use crate::broker::handlers::{self, Handled};
 use crate::broker::socket_server::Refusal;
 use crate::node::{Ctx, Properties};
 use crate::wire::kafka::{AnyRequest, LeaderAndIsrRequest, MetadataRequest};
-use std::collections::BTreeSet;
 
 /// A LeaderAndIsr request whose topics' settings are on their way from ZooKeeper. Kafka's handler
 /// thread waits for them; here the request does.
@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 pub(super) struct ParkedLeaderAndIsr {
     context: RequestContext,
     request: LeaderAndIsrRequest,
-    missing: BTreeSet<String>,
+    missing: SortedSet<String>,
 }
 
 impl Broker {

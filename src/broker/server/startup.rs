@@ -4,8 +4,8 @@
 
 use super::zookeeper::ServerTag;
 use super::{Broker, KAFKA_SERVER, Life};
-use crate::base::Time;
 use crate::base::trace::LogLevel;
+use crate::base::{SortedSet, Time};
 use crate::broker::admin_manager::AdminManager;
 use crate::broker::controller::Controller;
 use crate::broker::group::GroupCoordinator;
@@ -13,7 +13,6 @@ use crate::broker::meta_properties::{META_PROPERTIES, MetaProperties};
 use crate::cluster::znode_path;
 use crate::disk::DiskError;
 use crate::node::Ctx;
-use std::collections::BTreeSet;
 
 /// The file that a clean stop leaves behind.
 pub(super) const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
@@ -26,7 +25,7 @@ pub(super) struct Startup {
     /// Until when ZooKeeper must be there.
     pub(super) deadline: Option<Time>,
     /// Persistent roots that are not there yet.
-    pub(super) roots: BTreeSet<String>,
+    pub(super) roots: SortedSet<String>,
     /// The logs are loaded and the port is open.
     pub(super) is_prepared: bool,
 }
@@ -71,7 +70,7 @@ impl Broker {
             paths.extend(ancestors.chain([(*path).to_owned()]));
         }
         self.startup.roots = paths.iter().cloned().collect();
-        let mut sent = BTreeSet::new();
+        let mut sent = SortedSet::new();
         for path in paths {
             if sent.insert(path.clone()) {
                 self.ask_zookeeper(ServerTag::CreateRoot(path), ctx);

@@ -5,8 +5,7 @@
 //! In Kafka: org.apache.kafka.clients.consumer.RangeAssignor. Left out: static members
 //! (`group.instance.id`), which sort before all others there.
 
-use crate::base::TopicPartition;
-use std::collections::BTreeMap;
+use crate::base::{SortedMap, TopicPartition};
 
 /// The name of this assignor in the group protocol.
 pub const NAME: &str = "range";
@@ -14,11 +13,11 @@ pub const NAME: &str = "range";
 /// Shares out the partitions of `partition_counts` among members by their subscriptions. A topic
 /// without a count is left out; every member gets an entry.
 pub fn assign(
-    partition_counts: &BTreeMap<String, i32>,
-    subscriptions: &BTreeMap<String, Vec<String>>,
-) -> BTreeMap<String, Vec<TopicPartition>> {
+    partition_counts: &SortedMap<String, i32>,
+    subscriptions: &SortedMap<String, Vec<String>>,
+) -> SortedMap<String, Vec<TopicPartition>> {
     let members = subscriptions.keys();
-    let mut assignment: BTreeMap<String, Vec<TopicPartition>> =
+    let mut assignment: SortedMap<String, Vec<TopicPartition>> =
         members.map(|member| (member.clone(), Vec::new())).collect();
     for (topic, partitions) in partition_counts {
         let subscribed = subscriptions.iter().filter(|(_, topics)| topics.contains(topic));
@@ -88,7 +87,7 @@ mod tests {
                 let names: Vec<String> = (0..members).map(|member| format!("c{member}")).collect();
                 let subscriptions =
                     names.iter().map(|name| (name.clone(), vec!["t".to_owned()])).collect();
-                let counts = BTreeMap::from([("t".to_owned(), partitions)]);
+                let counts = SortedMap::from([("t".to_owned(), partitions)]);
                 let assignment = assign(&counts, &subscriptions);
                 let mut owned: Vec<_> = assignment.values().flatten().cloned().collect();
                 owned.sort();

@@ -6,14 +6,13 @@ use super::message::{ConductorToPage, FromNode, PageToConductor, Storage, Ticket
 use super::node::live_again;
 use super::port::{Listener, listen_port, send};
 use super::volume_store::VolumeStore;
-use crate::base::{ProcessId, Rng};
+use crate::base::{ProcessId, Rng, SortedMap};
 use crate::disk::{Volume, VolumeDelta};
 use crate::host::protocol::ToConductor;
 use crate::node::ProcessView;
 use crate::world::{HostOrder, NodeResult, Round};
 use gloo::timers::callback::Timeout;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use web_sys::{DedicatedWorkerGlobalScope, MessagePort};
 
@@ -30,7 +29,7 @@ enum NodeEvent {
 /// Where events go, and the last ticket that was given out.
 #[derive(Default)]
 struct Routes {
-    inboxes: BTreeMap<Ticket, Inbox<NodeEvent>>,
+    inboxes: SortedMap<Ticket, Inbox<NodeEvent>>,
     last: u64,
 }
 
@@ -49,9 +48,9 @@ struct Node {
 pub(super) struct Nodes {
     page: DedicatedWorkerGlobalScope,
     router: Rc<Router>,
-    alive: BTreeMap<ProcessId, Node>,
+    alive: SortedMap<ProcessId, Node>,
     /// Volumes that no database holds.
-    held: BTreeMap<ProcessId, Volume>,
+    held: SortedMap<ProcessId, Volume>,
     /// Prefix of the database names; none while volumes are in memory.
     databases: Option<String>,
     /// Why volumes are not kept although they should be.
@@ -109,8 +108,8 @@ impl Nodes {
         Self {
             page,
             router,
-            alive: BTreeMap::new(),
-            held: BTreeMap::new(),
+            alive: SortedMap::new(),
+            held: SortedMap::new(),
             databases,
             trouble: None,
             unreproducible: false,
@@ -134,7 +133,7 @@ impl Nodes {
 
     /// Carries out a round.
     pub async fn execute(&mut self, round: Round, keep_lives: bool) -> Vec<NodeResult> {
-        let mut results: BTreeMap<ProcessId, NodeResult> = BTreeMap::new();
+        let mut results: SortedMap<ProcessId, NodeResult> = SortedMap::new();
         let mut starting: Vec<ProcessId> = Vec::new();
         for order in round.orders {
             if !matches!(order, HostOrder::Start { .. }) {
@@ -254,7 +253,7 @@ impl Nodes {
     async fn await_started(
         &mut self,
         starting: &mut Vec<ProcessId>,
-        results: &mut BTreeMap<ProcessId, NodeResult>,
+        results: &mut SortedMap<ProcessId, NodeResult>,
     ) {
         for process in std::mem::take(starting) {
             let result = results.entry(process).or_insert_with(|| NodeResult::of(process));

@@ -3,10 +3,11 @@
 
 use super::message::{ConductorToPage, PageToConductor, Role, Ticket};
 use super::port::{open, send};
+use crate::base::SortedMap;
 use crate::host::protocol::{FromConductor, ToConductor};
 use js_sys::{Object, Promise, Reflect};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -23,7 +24,7 @@ struct Page {
     module: JsValue,
     boot_url: String,
     conductor: Option<Hired>,
-    nodes: BTreeMap<Ticket, Hired>,
+    nodes: SortedMap<Ticket, Hired>,
     spare: Vec<Hired>,
     /// What the user interface said before the conductor ran.
     early: VecDeque<ToConductor>,
@@ -45,7 +46,7 @@ pub fn start(tell: Tell) -> Rc<dyn Fn(ToConductor)> {
         module: JsValue::UNDEFINED,
         boot_url: versioned("boot.js"),
         conductor: None,
-        nodes: BTreeMap::new(),
+        nodes: SortedMap::new(),
         spare: Vec::new(),
         early: VecDeque::new(),
         tell: tell.clone(),

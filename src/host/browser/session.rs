@@ -8,7 +8,7 @@ use super::play::Play;
 use super::save::{Archive, Kept};
 use super::{lock, setup, volume_store};
 use crate::base::timers::Wakeup;
-use crate::base::{EventId, ProcessId, Span, Time, TraceRecord};
+use crate::base::{EventId, ProcessId, SortedMap, Span, Time, TraceRecord};
 use crate::host::protocol::{
     Era, FromConductor, LessonCommand, NoticeLevel, OpenWorld, Persistence, Profile, Shown,
     ToConductor,
@@ -17,7 +17,6 @@ use crate::lesson::Order;
 use crate::world::action::Action;
 use crate::world::{World, profile};
 use gloo::timers::future::TimeoutFuture;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::str::FromStr;
 use wasm_bindgen_futures::spawn_local;
@@ -60,7 +59,7 @@ struct Playing {
     /// The world may run up to here without being kept again.
     kept_until: Time,
     /// Numbers of the page for commands that have no answer yet.
-    commands: BTreeMap<u64, u64>,
+    commands: SortedMap<u64, u64>,
     /// Event count and clock of the last picture sent.
     shown: Option<(u64, Time)>,
     /// Something changed that is no event.
@@ -232,7 +231,7 @@ impl Session {
             lesson,
             persistence,
             databases,
-            commands: BTreeMap::new(),
+            commands: SortedMap::new(),
             shown: None,
             changed: true,
             unsent: Vec::new(),

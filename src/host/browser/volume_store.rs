@@ -4,11 +4,11 @@
 //! What a round wrote goes in with one transaction, all puts at once and no await between them and
 //! the commit, and is acknowledged only when the transaction is complete.
 
+use crate::base::SortedMap;
 use crate::disk::{FileDelta, FileMeta, Volume, VolumeDelta};
 use bytes::Bytes;
 use idb::{Database, DatabaseEvent, Factory, ObjectStoreParams, TransactionMode};
 use js_sys::{Array, Promise, Uint8Array};
-use std::collections::BTreeMap;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -23,7 +23,7 @@ const METAS: &str = "metas";
 pub struct VolumeStore {
     database: IdbDatabase,
     /// Chunks that each file has in the database.
-    chunks: BTreeMap<String, usize>,
+    chunks: SortedMap<String, usize>,
 }
 
 impl VolumeStore {
@@ -116,7 +116,7 @@ fn chunk_key(name: &JsValue, index: usize) -> JsValue {
     Array::of2(name, &JsValue::from_f64(index as f64)).into()
 }
 
-async fn read(database: &Database) -> Result<(Volume, BTreeMap<String, usize>), idb::Error> {
+async fn read(database: &Database) -> Result<(Volume, SortedMap<String, usize>), idb::Error> {
     let transaction = database.transaction(&[CHUNKS, METAS], TransactionMode::ReadOnly)?;
     let (chunks, metas) = (transaction.object_store(CHUNKS)?, transaction.object_store(METAS)?);
     // All four requests stand before the first is awaited, so the transaction cannot end between.
@@ -126,7 +126,7 @@ async fn read(database: &Database) -> Result<(Volume, BTreeMap<String, usize>), 
     let chunk_values = chunks.get_all(None, None)?;
     let (meta_keys, meta_values) = (meta_keys.await?, meta_values.await?);
     let (chunk_keys, chunk_values) = (chunk_keys.await?, chunk_values.await?);
-    let mut data: BTreeMap<String, (usize, Vec<u8>)> = BTreeMap::new();
+    let mut data: SortedMap<String, (usize, Vec<u8>)> = SortedMap::new();
     for (key, value) in chunk_keys.into_iter().zip(chunk_values) {
         let Some(name) = Array::from(&key).get(0).as_string() else {
             continue;
@@ -136,7 +136,7 @@ async fn read(database: &Database) -> Result<(Volume, BTreeMap<String, usize>), 
         bytes.extend_from_slice(&Uint8Array::new(&value).to_vec());
     }
     let mut delta = VolumeDelta::default();
-    let mut counts = BTreeMap::new();
+    let mut counts = SortedMap::new();
     for (key, value) in meta_keys.into_iter().zip(meta_values) {
         let Some(name) = key.as_string() else {
             continue;

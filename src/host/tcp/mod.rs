@@ -8,12 +8,11 @@ mod sockets;
 
 pub use data_dir::DataDir;
 
-use crate::base::{ConnId, Endpoint, Span, Time};
+use crate::base::{ConnId, Endpoint, SortedMap, Span, Time};
 use crate::host::local::LocalHost;
 use crate::node::{CloseReason, LinkInput};
 use crate::world::action::Action;
 use sockets::{Event, SocketId, Sockets};
-use std::collections::BTreeMap;
 use std::io;
 use std::str::FromStr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -37,8 +36,8 @@ pub struct Gateway {
     sockets: Sockets,
     events: Receiver<Event>,
     sender: Sender<Event>,
-    sockets_of: BTreeMap<ConnId, SocketId>,
-    conns_of: BTreeMap<SocketId, ConnId>,
+    sockets_of: SortedMap<ConnId, SocketId>,
+    conns_of: SortedMap<SocketId, ConnId>,
     data: Option<DataDir>,
     began: Instant,
     epoch: Time,
@@ -69,8 +68,8 @@ impl Gateway {
             sockets,
             events,
             sender,
-            sockets_of: BTreeMap::new(),
-            conns_of: BTreeMap::new(),
+            sockets_of: SortedMap::new(),
+            conns_of: SortedMap::new(),
             data,
             #[expect(clippy::disallowed_methods, reason = "real time paces the gateway's world")]
             began: Instant::now(),

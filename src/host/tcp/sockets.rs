@@ -2,10 +2,9 @@
 //! the stream into frames and write frames out.
 
 use super::Port;
-use crate::base::Endpoint;
+use crate::base::{Endpoint, SortedMap};
 use crate::wire::frame::{FrameSplitter, length_prefix};
 use bytes::Bytes;
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -56,7 +55,7 @@ struct Open {
 
 /// All open sockets.
 pub(super) struct Sockets {
-    open: BTreeMap<SocketId, Open>,
+    open: SortedMap<SocketId, Open>,
     fresh: Receiver<(SocketId, Open)>,
     count: Arc<AtomicUsize>,
 }
@@ -80,7 +79,7 @@ impl Sockets {
             };
             run(move || acceptor.accept(&listener));
         }
-        Ok(Self { open: BTreeMap::new(), fresh, count })
+        Ok(Self { open: SortedMap::new(), fresh, count })
     }
 
     fn meet(&mut self) {

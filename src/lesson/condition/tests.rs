@@ -52,7 +52,7 @@ pub(in crate::lesson) fn broker(is_leader: bool, leader_epoch: i32, isr: &[i32])
         log_start_offset: 0,
         log_end_offset: 5,
         high_watermark: 4,
-        followers: BTreeMap::new(),
+        followers: SortedMap::new(),
         leader_epochs: Vec::new(),
         records: Vec::new(),
         batch_crcs: Vec::new(),

@@ -3,6 +3,7 @@
 use super::consumer_form::ConsumerForm;
 use super::produce_form::ProduceForm;
 use super::topic_form::TopicForm;
+use crate::base::{SortedMap, SortedSet};
 use crate::node::Program;
 use crate::ui::context::{Ui, use_ui};
 use crate::ui::icon::Icon;
@@ -11,7 +12,6 @@ use crate::ui::shared::Shared;
 use crate::ui::stage::flight::KINDS;
 use crate::ui::store::Msg;
 use crate::wire::summary::FrameKind;
-use std::collections::{BTreeMap, BTreeSet};
 use yew::prelude::*;
 
 /// What the panel shows.
@@ -24,11 +24,11 @@ pub struct LeftProps {
     /// The keys.
     pub keys: Shared<KeyTable>,
     /// Kinds of frames that are not drawn.
-    pub filtered: Shared<BTreeSet<FrameKind>>,
+    pub filtered: Shared<SortedSet<FrameKind>>,
     /// Topics that are folded away.
-    pub hidden: BTreeSet<String>,
+    pub hidden: SortedSet<String>,
     /// Outcomes of actions.
-    pub outcomes: Shared<BTreeMap<u64, Result<String, String>>>,
+    pub outcomes: Shared<SortedMap<u64, Result<String, String>>>,
     /// Whether it is open where it is an overlay.
     pub is_open: bool,
 }

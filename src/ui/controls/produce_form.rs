@@ -1,12 +1,12 @@
 //! The form that gives records to a producer.
 
 use super::records::{lines, single};
+use crate::base::SortedMap;
 use crate::base::limits::PASTE_BYTES_MAX;
 use crate::node::{Command, OutgoingRecord};
 use crate::ui::context::use_ui;
 use crate::ui::shared::Shared;
 use crate::world::action::Action;
-use std::collections::BTreeMap;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
@@ -20,7 +20,7 @@ pub struct ProduceProps {
     /// Topics that exist.
     pub topics: Vec<String>,
     /// Outcomes of actions.
-    pub outcomes: Shared<BTreeMap<u64, Result<String, String>>>,
+    pub outcomes: Shared<SortedMap<u64, Result<String, String>>>,
 }
 
 /// What the form says about the last attempt.

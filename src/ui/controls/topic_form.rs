@@ -1,11 +1,11 @@
 //! The form that creates a topic.
 
 use super::produce_form::on_input;
+use crate::base::SortedMap;
 use crate::node::Command;
 use crate::ui::context::use_ui;
 use crate::ui::shared::Shared;
 use crate::world::action::Action;
-use std::collections::BTreeMap;
 use yew::prelude::*;
 
 /// Who can create it.
@@ -14,7 +14,7 @@ pub struct TopicProps {
     /// The admin client, when one is alive.
     pub admin: Option<String>,
     /// Outcomes of actions.
-    pub outcomes: Shared<BTreeMap<u64, Result<String, String>>>,
+    pub outcomes: Shared<SortedMap<u64, Result<String, String>>>,
 }
 
 /// The form.

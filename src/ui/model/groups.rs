@@ -2,11 +2,10 @@
 
 use super::partitions::{PartitionState, broker_view, is_alive};
 use super::status::NodeStatus;
-use crate::base::{ProcessId, TopicPartition};
+use crate::base::{ProcessId, SortedMap, SortedSet, TopicPartition};
 use crate::node::ProcessView;
 use crate::node::view::{ConsumerView, GroupView};
 use crate::world::picture::{Picture, ProcessCard};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// A group on the stage.
 #[derive(Clone, PartialEq, Debug)]
@@ -28,7 +27,7 @@ pub struct GroupFrame {
     /// While it rebalances: partitions that nobody owns.
     pub tray: Vec<TopicPartition>,
     /// Committed offsets.
-    pub committed: BTreeMap<TopicPartition, i64>,
+    pub committed: SortedMap<TopicPartition, i64>,
 }
 
 /// A member, or a consumer that wants to be one.
@@ -89,9 +88,9 @@ fn consumer_view(card: &ProcessCard) -> Option<&ConsumerView> {
 /// All groups by name.
 pub fn groups(
     picture: &Picture,
-    partitions: &BTreeMap<TopicPartition, PartitionState>,
+    partitions: &SortedMap<TopicPartition, PartitionState>,
 ) -> Vec<GroupFrame> {
-    let mut known: BTreeMap<&str, Option<(&str, bool, &GroupView)>> = BTreeMap::new();
+    let mut known: SortedMap<&str, Option<(&str, bool, &GroupView)>> = SortedMap::new();
     for card in &picture.processes {
         if let Some(view) = consumer_view(card).filter(|view| !view.group.is_empty()) {
             known.entry(&view.group).or_default();
@@ -117,7 +116,7 @@ pub fn groups(
 
 fn group_frame(
     picture: &Picture,
-    partitions: &BTreeMap<TopicPartition, PartitionState>,
+    partitions: &SortedMap<TopicPartition, PartitionState>,
     name: &str,
     tag: String,
     seen: Option<(&str, bool, &GroupView)>,
@@ -129,7 +128,7 @@ fn group_frame(
         .filter_map(|card| consumer_view(card).map(|view| (card, view)))
         .filter(|(_, view)| view.group == name)
         .collect();
-    let topics: BTreeSet<&str> =
+    let topics: SortedSet<&str> =
         consumers.iter().flat_map(|(_, view)| view.topics.iter().map(String::as_str)).collect();
     let one_topic = topics.len() <= 1;
     let mut members: Vec<MemberCard> = consumers
@@ -180,7 +179,7 @@ fn group_frame(
 
 fn member_card(
     picture: &Picture,
-    partitions: &BTreeMap<TopicPartition, PartitionState>,
+    partitions: &SortedMap<TopicPartition, PartitionState>,
     card: &ProcessCard,
     view: &ConsumerView,
     group: Option<&GroupView>,

@@ -1,7 +1,6 @@
 //! Which hue and letter a record key has: hues in the order in which keys were first seen, and the
 //! shortest beginning that no earlier key has taken.
-
-use std::collections::BTreeMap;
+use crate::base::SortedMap;
 
 /// Hues of the palette (`--key-a` … `--key-h`).
 const HUES: usize = 8;
@@ -48,7 +47,7 @@ impl KeyMark {
 /// The keys seen so far.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct KeyTable {
-    marks: BTreeMap<String, KeyMark>,
+    marks: SortedMap<String, KeyMark>,
     order: Vec<String>,
 }
 

@@ -1,11 +1,10 @@
 //! The truth about each partition, put together from what the replicas' brokers say. The claim with
 //! the highest leader epoch counts; a cut-off broker may still believe in an older one.
 
-use crate::base::TopicPartition;
+use crate::base::{SortedMap, TopicPartition};
 use crate::node::ProcessView;
 use crate::node::view::{BrokerView, ReplicaView};
 use crate::world::picture::{Picture, ProcessCard, ProcessState};
-use std::collections::BTreeMap;
 
 /// A partition as the cluster stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,7 +22,7 @@ pub struct PartitionState {
     /// The leader's high watermark, or the highest one known.
     pub high_watermark: i64,
     /// Log end offset by broker, of the dead ones the last known.
-    pub log_end: BTreeMap<i32, i64>,
+    pub log_end: SortedMap<i32, i64>,
     /// The highest log end offset on a broker that is alive.
     pub live_end: i64,
 }
@@ -58,8 +57,8 @@ pub fn is_alive(card: &ProcessCard) -> bool {
 }
 
 /// All partitions, by topic and number.
-pub fn partitions(picture: &Picture) -> BTreeMap<TopicPartition, PartitionState> {
-    let mut claims: BTreeMap<TopicPartition, Vec<(bool, i32, &ReplicaView)>> = BTreeMap::new();
+pub fn partitions(picture: &Picture) -> SortedMap<TopicPartition, PartitionState> {
+    let mut claims: SortedMap<TopicPartition, Vec<(bool, i32, &ReplicaView)>> = SortedMap::new();
     for card in &picture.processes {
         let Some(view) = broker_view(card) else { continue };
         for replica in &view.replicas {

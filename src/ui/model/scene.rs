@@ -6,12 +6,11 @@ use super::partitions::{PartitionState, partitions};
 use super::status::NodeStatus;
 use super::tapes::{BrokerCard, CutRecords, TapeInputs, broker_cards};
 use super::zookeeper::{ZooKeeperBand, band};
-use crate::base::{ProcessId, TopicPartition};
+use crate::base::{ProcessId, SortedMap, SortedSet, TopicPartition};
 use crate::node::view::{OutcomeView, ProducerView};
 use crate::node::{ProcessView, Program};
 use crate::ui::shared::Shared;
 use crate::world::picture::{Picture, ProcessCard};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What stands on the stage.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -25,7 +24,7 @@ pub struct Scene {
     /// The ZooKeeper band.
     pub zookeeper: Shared<ZooKeeperBand>,
     /// The partitions, by topic and number.
-    pub partitions: Shared<BTreeMap<TopicPartition, PartitionState>>,
+    pub partitions: Shared<SortedMap<TopicPartition, PartitionState>>,
     /// Topics: name, partitions, replicas of the first one.
     pub topics: Vec<(String, usize, usize)>,
     /// Name and program of every process, in the order in which they were made.
@@ -56,7 +55,7 @@ pub struct SceneInputs<'a> {
     /// The keys.
     pub keys: &'a KeyTable,
     /// Topics that are folded away.
-    pub hidden: &'a BTreeSet<String>,
+    pub hidden: &'a SortedSet<String>,
     /// Records recently cut off.
     pub cut: &'a CutRecords,
     /// Cells that fit on a tape.
@@ -113,7 +112,7 @@ impl Scene {
     }
 }
 
-fn topics(truth: &BTreeMap<TopicPartition, PartitionState>) -> Vec<(String, usize, usize)> {
+fn topics(truth: &SortedMap<TopicPartition, PartitionState>) -> Vec<(String, usize, usize)> {
     let mut topics: Vec<(String, usize, usize)> = Vec::new();
     for state in truth.values() {
         match topics.last_mut().filter(|(name, ..)| *name == state.partition.topic) {

@@ -5,11 +5,10 @@ use super::groups::GroupFrame;
 use super::keys::{KeyMark, KeyTable};
 use super::partitions::{PartitionState, broker_view, is_alive};
 use super::status::NodeStatus;
-use crate::base::{ProcessId, Time, TopicPartition};
+use crate::base::{ProcessId, SortedMap, SortedSet, Time, TopicPartition};
 use crate::node::view::{BrokerView, ReplicaView};
 use crate::ui::shared::Shared;
 use crate::world::picture::{Picture, ProcessCard};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// A broker on the stage.
 #[derive(Clone, PartialEq, Debug)]
@@ -103,18 +102,18 @@ pub struct Cell {
 }
 
 /// Records that were cut off a replica's log: when, and offset and mark of each.
-pub type CutRecords = BTreeMap<(ProcessId, TopicPartition), (Time, Vec<(i64, KeyMark)>)>;
+pub type CutRecords = SortedMap<(ProcessId, TopicPartition), (Time, Vec<(i64, KeyMark)>)>;
 
 /// What the cards are made from besides the picture.
 pub struct TapeInputs<'a> {
     /// The partitions.
-    pub partitions: &'a BTreeMap<TopicPartition, PartitionState>,
+    pub partitions: &'a SortedMap<TopicPartition, PartitionState>,
     /// The keys.
     pub keys: &'a KeyTable,
     /// The groups, for their committed offsets.
     pub groups: &'a [GroupFrame],
     /// Topics that are folded away.
-    pub hidden: &'a BTreeSet<String>,
+    pub hidden: &'a SortedSet<String>,
     /// Records recently cut off.
     pub cut: &'a CutRecords,
     /// Cells that fit on a tape.

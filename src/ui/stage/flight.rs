@@ -2,12 +2,11 @@
 
 use super::layout::Layout;
 use super::route::{Point, Route, distance, route};
-use crate::base::{EventId, ProcessId, Time, TopicPartition};
+use crate::base::{EventId, ProcessId, SortedMap, SortedSet, Time, TopicPartition};
 use crate::ui::model::{KeyMark, KeyTable};
 use crate::ui::shared::Shared;
 use crate::wire::summary::{FrameKind, FrameSummary};
 use crate::world::picture::FlyingFrame;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// How a dot is drawn.
@@ -80,7 +79,7 @@ type WayKey = (ProcessId, ProcessId, Option<TopicPartition>);
 pub struct Flights {
     drawn: Vec<Flight>,
     layout: Option<Shared<Layout>>,
-    ways: BTreeMap<WayKey, Option<Rc<Route>>>,
+    ways: SortedMap<WayKey, Option<Rc<Route>>>,
     revision: u64,
     /// Whether dots stand in the middle of their way instead of travelling.
     pub still: bool,
@@ -98,7 +97,7 @@ impl Flights {
         frames: &[FlyingFrame],
         layout: &Shared<Layout>,
         keys: &KeyTable,
-        filtered: &BTreeSet<FrameKind>,
+        filtered: &SortedSet<FrameKind>,
     ) {
         if self.layout.as_ref() != Some(layout) {
             self.layout = Some(layout.clone());
@@ -177,7 +176,7 @@ fn eased(t: f64) -> f64 {
 }
 
 /// Whether the traffic filters let a frame be drawn.
-pub fn is_drawn(summary: &FrameSummary, filtered: &BTreeSet<FrameKind>) -> bool {
+pub fn is_drawn(summary: &FrameSummary, filtered: &SortedSet<FrameKind>) -> bool {
     !filtered.contains(&summary.kind)
 }
 

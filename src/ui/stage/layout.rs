@@ -1,11 +1,10 @@
 //! Where everything stands. Columns from left to right: clients, brokers, groups, with the
 //! ZooKeeper band on top; on a narrow screen the same flow runs from top to bottom.
 
-use crate::base::{ProcessId, TopicPartition};
+use crate::base::{ProcessId, SortedMap, TopicPartition};
 use crate::ui::model::Scene;
 use crate::ui::model::groups::{GroupFrame, MemberCard};
 use crate::ui::model::tapes::{BrokerCard, Role};
-use std::collections::BTreeMap;
 
 /// Below this width the stage runs from top to bottom.
 pub const NARROW: f64 = 700.0;
@@ -96,9 +95,9 @@ pub struct Layout {
     /// The column of the brokers.
     pub brokers: Rect,
     /// Every process on the stage.
-    pub nodes: BTreeMap<ProcessId, (Column, Rect)>,
+    pub nodes: SortedMap<ProcessId, (Column, Rect)>,
     /// Every tape's row.
-    pub rows: BTreeMap<(ProcessId, TopicPartition), Rect>,
+    pub rows: SortedMap<(ProcessId, TopicPartition), Rect>,
     /// The frame of each group, in the scene's order.
     pub groups: Vec<Rect>,
     /// The place of each member, in the scene's order.

@@ -7,7 +7,7 @@ use super::client::ClientNode;
 use super::group::GroupNode;
 use super::links::Links;
 use super::walk::{Direction, walk};
-use crate::base::{EventId, ProcessId, TopicPartition};
+use crate::base::{EventId, ProcessId, SortedSet, TopicPartition};
 use crate::host::protocol::Shown;
 use crate::ui::context::{Ui, real_ms, use_ui};
 use crate::ui::icon::{label, label_at, px, scene_icon};
@@ -17,7 +17,6 @@ use crate::ui::stage::layout::Layout;
 use crate::ui::store::{Msg, OpenMenu, Selection};
 use crate::wire::summary::FrameKind;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
@@ -36,7 +35,7 @@ pub struct StageProps {
     /// The keys.
     pub keys: Shared<KeyTable>,
     /// Kinds of frames that are not drawn.
-    pub filtered: Shared<BTreeSet<FrameKind>>,
+    pub filtered: Shared<SortedSet<FrameKind>>,
     /// What the inspector shows.
     pub selection: Option<Selection>,
     /// The node that the Tab key reaches.

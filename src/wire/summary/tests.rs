@@ -1,8 +1,7 @@
 //! The lines of recorded conversations, and of damaged ones.
 
-use std::collections::BTreeMap;
-
 use super::*;
+use crate::base::SortedMap;
 use crate::wire::batch::RecordBatchBuilder;
 use crate::wire::conversation::{Conversation, Direction, Protocol};
 use crate::wire::kafka::{
@@ -51,7 +50,7 @@ fn recorded_requests_and_responses_have_their_lines() {
 
 #[test]
 fn recorded_zookeeper_sessions_have_their_lines() {
-    let mut conversations = BTreeMap::new();
+    let mut conversations = SortedMap::new();
     let mut labels = Vec::new();
     let frames = include_str!("../../../tests/golden/zookeeper-frames.txt");
     for line in frames.lines().filter(|line| !line.starts_with('#')) {
@@ -70,7 +69,7 @@ fn recorded_zookeeper_sessions_have_their_lines() {
 
 #[test]
 fn frames_have_the_kinds_of_the_stage() {
-    let kinds: BTreeMap<String, FrameKind> =
+    let kinds: SortedMap<String, FrameKind> =
         kafka_summaries().into_iter().map(|line| (line.label, line.kind)).collect();
     assert_eq!(kinds["Produce v9 orders-1 ×5"], FrameKind::Produce);
     assert_eq!(kinds["Produce → test4-0 REQUEST_TIMED_OUT"], FrameKind::Answer);

@@ -1,7 +1,6 @@
 //! The codec against the recorded sessions of brokers and tools, and against damage.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use crate::base::{SortedMap, SortedSet};
 use bytes::Bytes;
 
 use super::*;
@@ -25,8 +24,8 @@ fn golden() -> Vec<(u32, bool, Bytes)> {
 
 /// Each recorded frame with its shape, told as a listener tells it.
 fn shaped() -> Vec<(FrameShape, Bytes)> {
-    let mut greeted = BTreeSet::new();
-    let mut asked = BTreeMap::new();
+    let mut greeted = SortedSet::new();
+    let mut asked = SortedMap::new();
     let mut frames = Vec::new();
     for (connection, from_client, frame) in golden() {
         let first = greeted.insert((connection, from_client));

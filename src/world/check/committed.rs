@@ -2,17 +2,16 @@
 //! them, and no consumer at or above them.
 
 use super::Violation;
-use crate::base::{BrokerId, Time, TopicPartition, TraceEvent, TraceRecord};
+use crate::base::{BrokerId, SortedMap, Time, TopicPartition, TraceEvent, TraceRecord};
 use crate::node::ProcessView;
-use std::collections::BTreeMap;
 
 /// MonotonicHighWatermark, ConsistentCommittedData, and reads below the high watermark.
 #[derive(Default)]
 pub struct ConsistentCommittedData {
     /// High watermark of the present leader by partition: (broker, epoch, offset).
-    leaders: BTreeMap<TopicPartition, (BrokerId, i32, i64)>,
+    leaders: SortedMap<TopicPartition, (BrokerId, i32, i64)>,
     /// The highest one that any leader ever had.
-    highest: BTreeMap<TopicPartition, i64>,
+    highest: SortedMap<TopicPartition, i64>,
 }
 
 impl ConsistentCommittedData {
@@ -56,7 +55,7 @@ impl ConsistentCommittedData {
     /// Compares the replicas that are shown: below both high watermarks the same batch has the same
     /// bytes.
     pub(super) fn look(at: Time, views: &[&ProcessView], found: &mut Vec<Violation>) {
-        let mut batches: BTreeMap<(&TopicPartition, i64), (i32, u32)> = BTreeMap::new();
+        let mut batches: SortedMap<(&TopicPartition, i64), (i32, u32)> = SortedMap::new();
         for view in views {
             let ProcessView::Broker(broker) = view else {
                 continue;

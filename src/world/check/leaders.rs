@@ -2,15 +2,14 @@
 
 use super::Violation;
 use crate::base::trace::ElectionReason;
-use crate::base::{BrokerId, TopicPartition, TraceEvent, TraceRecord};
-use std::collections::BTreeMap;
+use crate::base::{BrokerId, SortedMap, TopicPartition, TraceEvent, TraceRecord};
 
 /// SingleLeader and MonotonicEpoch, for partitions and the controller.
 #[derive(Default)]
 pub struct SingleLeader {
-    leaders: BTreeMap<(TopicPartition, i32), BrokerId>,
-    epochs: BTreeMap<TopicPartition, i32>,
-    controllers: BTreeMap<i32, BrokerId>,
+    leaders: SortedMap<(TopicPartition, i32), BrokerId>,
+    epochs: SortedMap<TopicPartition, i32>,
+    controllers: SortedMap<i32, BrokerId>,
 }
 
 impl SingleLeader {

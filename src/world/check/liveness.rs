@@ -1,7 +1,7 @@
 //! Liveness: after all faults have healed, everything converges.
 
+use crate::base::SortedSet;
 use crate::node::{ProcessView, view::BrokerView};
-use std::collections::BTreeSet;
 
 /// What has not converged yet, as sentences; nothing once all brokers run, one of them is the
 /// controller, every ISR is full, every group is stable and no consumer lags.
@@ -22,7 +22,7 @@ pub fn unfinished(brokers_expected: usize, views: &[&ProcessView]) -> Vec<String
     if controllers != 1 {
         left.push(format!("{controllers} controllers"));
     }
-    let mut led = BTreeSet::new();
+    let mut led = SortedSet::new();
     for broker in &brokers {
         for replica in broker.replicas.iter().filter(|replica| replica.is_leader) {
             led.insert(&replica.partition);

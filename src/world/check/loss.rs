@@ -3,20 +3,22 @@
 
 use super::{Checkers, Violation};
 use crate::base::trace::ElectionReason;
-use crate::base::{BrokerId, EventId, ProcessId, Time, TopicPartition, TraceEvent, TraceRecord};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::base::{
+    BrokerId, EventId, ProcessId, SortedMap, SortedSet, Time, TopicPartition, TraceEvent,
+    TraceRecord,
+};
 
 /// Follows acknowledged records to the end of the run.
 #[derive(Default)]
 pub struct NoAckedLoss {
-    acknowledged: BTreeMap<TopicPartition, BTreeMap<i64, Acknowledged>>,
-    audited: BTreeMap<TopicPartition, BTreeMap<i64, u64>>,
+    acknowledged: SortedMap<TopicPartition, SortedMap<i64, Acknowledged>>,
+    audited: SortedMap<TopicPartition, SortedMap<i64, u64>>,
     /// Which broker a process is, as its own events tell.
-    brokers: BTreeMap<ProcessId, BrokerId>,
+    brokers: SortedMap<ProcessId, BrokerId>,
     /// Replicas whose log a power cut cut and which were not in sync again since.
-    cut: BTreeSet<(TopicPartition, BrokerId)>,
+    cut: SortedSet<(TopicPartition, BrokerId)>,
     /// Until when a partition may have lost something: the latest excusing election.
-    excuses: BTreeMap<TopicPartition, EventId>,
+    excuses: SortedMap<TopicPartition, EventId>,
     excused: u64,
 }
 

@@ -3,14 +3,13 @@
 //! begin anew, and so does this checker.
 
 use super::Violation;
-use crate::base::{TopicPartition, TraceEvent, TraceRecord};
-use std::collections::BTreeMap;
+use crate::base::{SortedMap, TopicPartition, TraceEvent, TraceRecord};
 
 /// OneOwnerPerGeneration.
 #[derive(Default)]
 pub struct OneOwnerPerGeneration {
-    owners: BTreeMap<(String, i32, TopicPartition), String>,
-    newest: BTreeMap<String, i32>,
+    owners: SortedMap<(String, i32, TopicPartition), String>,
+    newest: SortedMap<String, i32>,
 }
 
 impl OneOwnerPerGeneration {

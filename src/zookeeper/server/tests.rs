@@ -208,8 +208,8 @@ fn answers_two_starting_brokers_as_the_real_server_did() {
     let origin = ms(0x004f_0f5b);
     let start = origin - Span::from_millis(SYNC_MS);
     let mut bench = Bench::start(&[], Volume::default(), start, 1);
-    let mut asked: BTreeMap<u32, VecDeque<(i32, OpCode)>> = BTreeMap::new();
-    let mut expected: BTreeMap<u32, Vec<Bytes>> = BTreeMap::new();
+    let mut asked: SortedMap<u32, VecDeque<(i32, OpCode)>> = SortedMap::new();
+    let mut expected: SortedMap<u32, Vec<Bytes>> = SortedMap::new();
     for line in golden.lines().filter(|line| !line.starts_with('#')) {
         let words: Vec<&str> = line.split(' ').collect();
         let due = origin + Span::from_millis(10) + Span::from_micros(words[0].parse().unwrap());

@@ -1,7 +1,9 @@
 //! A stage for controllers: ZooKeeper as a map in memory that answers at once, and brokers that say
 //! yes to everything they are told.
 
-use crate::base::{BrokerId, Endpoint, Rng, Span, Time, TopicPartition, TraceEvent};
+use crate::base::{
+    BrokerId, Endpoint, Rng, SortedMap, SortedSet, Span, Time, TopicPartition, TraceEvent,
+};
 use crate::broker::action::{Action, RequestContext, RequestToken};
 use crate::broker::controller::{ChannelTag, Controller, ControllerAction};
 use crate::broker::kafka_zk::Answer;
@@ -20,7 +22,7 @@ use crate::wire::zookeeper::{
     Stat, StatResponse,
 };
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 #[derive(Clone, Debug, Default)]
 struct Znode {
@@ -35,9 +37,9 @@ type Outcome = Result<Option<Reply>, KeeperCode>;
 /// ZooKeeper. A session is named by its broker.
 #[derive(Default)]
 pub struct Zookeeper {
-    nodes: BTreeMap<String, Znode>,
+    nodes: SortedMap<String, Znode>,
     zxid: i64,
-    watches: BTreeSet<(String, i32)>,
+    watches: SortedSet<(String, i32)>,
     fired: Vec<(i32, String)>,
     /// The next transaction is lost with its connection.
     pub lose_next: bool,
@@ -230,14 +232,14 @@ fn parent(path: &str) -> &str {
 pub struct Stage {
     pub now: Time,
     pub zookeeper: Zookeeper,
-    pub controllers: BTreeMap<i32, Controller>,
+    pub controllers: SortedMap<i32, Controller>,
     /// What brokers were told, in order.
     pub told: Vec<(i32, AnyRequest)>,
     pub replies: Vec<(RequestToken, AnyResponse)>,
     pub traces: Vec<TraceEvent>,
     pub logs: Vec<String>,
     /// Brokers that do not answer.
-    pub deaf: BTreeSet<i32>,
+    pub deaf: SortedSet<i32>,
     pub unanswered: Vec<(i32, ChannelTag)>,
     next_token: u64,
 }
@@ -248,12 +250,12 @@ impl Stage {
         let mut stage = Self {
             now: Time::from_millis(1_000),
             zookeeper: Zookeeper::new(),
-            controllers: BTreeMap::new(),
+            controllers: SortedMap::new(),
             told: Vec::new(),
             replies: Vec::new(),
             traces: Vec::new(),
             logs: Vec::new(),
-            deaf: BTreeSet::new(),
+            deaf: SortedSet::new(),
             unanswered: Vec::new(),
             next_token: 0,
         };

@@ -1,7 +1,7 @@
 //! A coordinator at its desk: a log in memory that commits what is appended at once or when told to,
 //! and requests with their replies.
 
-use crate::base::{BrokerId, Rng, Span, Time, TopicPartition, TraceEvent};
+use crate::base::{BrokerId, Rng, SortedMap, Span, Time, TopicPartition, TraceEvent};
 use crate::broker::action::{Action, AppendOutcome, RequestContext, RequestToken};
 use crate::broker::group::state::GroupState;
 use crate::broker::group::{GroupAction, GroupCoordinator};
@@ -18,7 +18,6 @@ use crate::wire::kafka::{
 };
 use crate::wire::zookeeper::KeeperCode;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 /// The partition of group `g`.
 const PARTITION: i32 = 3;
@@ -36,9 +35,9 @@ pub struct Desk {
     pub hold_appends: bool,
     pub traces: Vec<TraceEvent>,
     pub logs: Vec<String>,
-    pub znodes: BTreeMap<String, Bytes>,
+    pub znodes: SortedMap<String, Bytes>,
     held: Vec<(u64, Bytes)>,
-    replies: BTreeMap<RequestToken, AnyResponse>,
+    replies: SortedMap<RequestToken, AnyResponse>,
     metadata: MetadataCache,
     client: String,
     next_token: u64,
@@ -69,9 +68,9 @@ impl Desk {
             hold_appends: false,
             traces: Vec::new(),
             logs: Vec::new(),
-            znodes: BTreeMap::new(),
+            znodes: SortedMap::new(),
             held: Vec::new(),
-            replies: BTreeMap::new(),
+            replies: SortedMap::new(),
             metadata,
             client: "client".to_owned(),
             next_token: 0,
