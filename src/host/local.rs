@@ -3,8 +3,8 @@
 
 use crate::base::{ProcessId, Rng, SortedMap, StableHasher, Time};
 use crate::disk::{Volume, VolumeDelta};
-use crate::node::{Batch, Process, ProcessSpec, Runner};
-use crate::world::{HostOrder, LifeStep, NodeResult, NodeTask, Round, World, WorldSnapshot};
+use crate::node::{Process, ProcessSpec, Runner};
+use crate::world::{HostOrder, NodeResult, NodeTask, Round, World, WorldSnapshot};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -117,11 +117,16 @@ impl LocalHost {
     pub fn digest(&mut self) -> u64 {
         self.run_until(self.world.clock());
         self.refresh_views();
-        let volumes = self.nodes.iter().map(|(id, node)| {
-            let bytes = postcard::to_stdvec(&node.volume().to_delta());
-            (*id, StableHasher::of(&bytes.expect("a delta is plain data")))
+        let nodes = self.nodes.iter().map(|(id, node)| {
+            let runner = match node {
+                Node::Alive(runner) => runner.digest(),
+                Node::Dead(_) => 0,
+            };
+            let state = (runner, node.volume().to_delta());
+            let bytes = postcard::to_stdvec(&state).expect("a delta is plain data");
+            (*id, StableHasher::of(&bytes))
         });
-        self.world.digest(volumes)
+        self.world.digest(nodes)
     }
 
     /// Takes the views that the world does not have yet.
@@ -197,34 +202,13 @@ impl LocalHost {
                 result.volume_bytes = volume_bytes;
             }
             HostOrder::Restore { spec, life, alive } => {
-                let mut volume = Volume::default();
-                volume.apply(&life.volume);
-                let process = (self.launch)(&spec);
-                let mut runner = Runner::new((*spec).clone(), life.incarnation, process, volume);
-                for step in life.steps.iter() {
-                    match step {
-                        LifeStep::Ran(batch) => {
-                            let _ = catch_unwind(AssertUnwindSafe(|| {
-                                runner.run((**batch).clone());
-                            }));
-                        }
-                        LifeStep::PowerCut { at, seed } => {
-                            runner.volume_mut().power_cut(*at, &mut Rng::new(*seed));
-                        }
-                    }
-                }
+                let runner = life.live_again(&spec, (self.launch)(&spec));
+                result_of(results, spec.id).volume_bytes = runner.volume().used();
                 let node = if alive {
                     Node::Alive(Box::new(runner))
                 } else {
                     Node::Dead(runner.into_volume())
                 };
-                let mut node = node;
-                let result = result_of(results, spec.id);
-                result.volume_bytes = node.volume().used();
-                if let Node::Alive(runner) = &mut node {
-                    // Nothing is due before the beginning of time; only the next wake-up is asked.
-                    result.output = runner.run(Batch::default());
-                }
                 self.nodes.insert(spec.id, node);
             }
             HostOrder::Remove { process } => {
@@ -241,8 +225,15 @@ impl LocalHost {
         };
         let ran = catch_unwind(AssertUnwindSafe(|| runner.run(task.batch)));
         match ran {
-            Ok(output) => result.output = output,
-            Err(panic) => result.crashed = Some(words_of(panic.as_ref())),
+            Ok(output) => result.output = Some(output),
+            Err(panic) => {
+                result.crashed = Some(words_of(panic.as_ref()));
+                // As in a browser, where a broken worker has stored nothing of its last batch.
+                if let Some(life) = self.world.life_before_batch(task.process) {
+                    let process = (self.launch)(runner.spec());
+                    **runner = life.live_again(&runner.spec().clone(), process);
+                }
+            }
         }
         result.volume_bytes = runner.volume().used();
         result.view = task.view.then(|| runner.process().view());

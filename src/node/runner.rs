@@ -6,7 +6,7 @@ use super::effect::{Effect, Emission};
 use super::input::{Input, TimedInput};
 use super::process::{Ctx, Process};
 use crate::base::timers::Wakeup;
-use crate::base::{Cause, ConnId, Incarnation, Rng, SortedMap, SortedSet, Time};
+use crate::base::{Cause, ConnId, Incarnation, Rng, SortedMap, SortedSet, StableHasher, Time};
 use crate::disk::Volume;
 use crate::node::ProcessSpec;
 use serde::{Deserialize, Serialize};
@@ -91,6 +91,15 @@ impl Runner {
     /// Which life this is.
     pub fn incarnation(&self) -> Incarnation {
         self.incarnation
+    }
+
+    /// A number that two runners share only when everything in them is the same, their processes'
+    /// memory and their volumes aside.
+    pub fn digest(&self) -> u64 {
+        let counters = (self.busy_until, self.next_conn, self.next_seq, self.started, self.exited);
+        let inbox: Vec<_> = self.inbox.iter().collect();
+        let state = (self.incarnation, &self.rng, inbox, &self.hung_up, counters);
+        StableHasher::of(&postcard::to_stdvec(&state).expect("plain data, which postcard encodes"))
     }
 
     /// The process, for its view.

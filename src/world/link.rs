@@ -35,7 +35,7 @@ impl Machine {
 }
 
 /// All machines and connections.
-#[derive(Clone)]
+#[derive(Clone, serde::Serialize)]
 pub(super) struct Network {
     pub machines: Vec<Machine>,
     latency: Span,
@@ -180,15 +180,6 @@ impl Network {
     /// Whether a connection still stands.
     pub fn has(&self, conn: &ConnId) -> bool {
         self.connections.contains_key(conn)
-    }
-
-    /// Goes over everything that is under way, for a digest.
-    pub fn items(&self) -> impl Iterator<Item = (&ConnId, Side, &Item)> {
-        self.connections.iter().flat_map(|(id, connection)| {
-            [Side::Opener, Side::Acceptor].into_iter().flat_map(move |side| {
-                connection.lane(side).items.iter().map(move |item| (id, side, item))
-            })
-        })
     }
 
     /// Forgets all connections and everything under way, as the end of the page does.

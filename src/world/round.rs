@@ -2,10 +2,10 @@
 //! no longer than the shortest link, so the nodes can run it side by side: nothing that one sends in
 //! it can reach another before its end (conservative synchronisation, Chandy and Misra).
 
-use crate::base::{Incarnation, ProcessId, Time};
-use crate::disk::VolumeDelta;
+use crate::base::{Incarnation, ProcessId, Rng, Time};
 use crate::disk::volume::Cut;
-use crate::node::{Batch, ProcessSpec, ProcessView, RunOutput};
+use crate::disk::{Volume, VolumeDelta};
+use crate::node::{Batch, Process, ProcessSpec, ProcessView, RunOutput, Runner};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
@@ -80,8 +80,8 @@ pub struct NodeTask {
 pub struct NodeResult {
     /// Which process.
     pub process: ProcessId,
-    /// What its batch emitted.
-    pub output: RunOutput,
+    /// What its batch emitted; none when it was handed none.
+    pub output: Option<RunOutput>,
     /// Its view, if it was wanted.
     pub view: Option<ProcessView>,
     /// Bytes on its volume.
@@ -99,7 +99,7 @@ impl NodeResult {
     pub fn of(process: ProcessId) -> Self {
         Self {
             process,
-            output: RunOutput::default(),
+            output: None,
             view: None,
             volume_bytes: 0,
             cuts: Vec::new(),
@@ -118,6 +118,35 @@ pub struct LifeLog {
     pub volume: Rc<VolumeDelta>,
     /// What happened to it.
     pub steps: Rc<Vec<LifeStep>>,
+}
+
+impl LifeLog {
+    /// The last batch counts for nothing: the process broke in it.
+    pub(super) fn forget_last_batch(&mut self) {
+        if let Some(LifeStep::Ran(_)) = self.steps.last() {
+            Rc::make_mut(&mut self.steps).pop();
+        }
+    }
+
+    /// Lives this life again: `process`, as it was launched, does on the volume it began on what it
+    /// did then. What it emitted was emitted then, and what it wrote is the host's already.
+    pub fn live_again(&self, spec: &ProcessSpec, process: Box<dyn Process>) -> Runner {
+        let mut volume = Volume::default();
+        volume.apply(&self.volume);
+        let mut runner = Runner::new(spec.clone(), self.incarnation, process, volume);
+        for step in self.steps.iter() {
+            match step {
+                LifeStep::Ran(batch) => {
+                    runner.run((**batch).clone());
+                }
+                LifeStep::PowerCut { at, seed } => {
+                    runner.volume_mut().power_cut(*at, &mut Rng::new(*seed));
+                }
+            }
+        }
+        runner.volume_mut().take_delta();
+        runner
+    }
 }
 
 /// Something that happened to a process or its volume.

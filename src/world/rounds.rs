@@ -186,16 +186,19 @@ impl World {
         if !process.is_alive() {
             return;
         }
+        let Some(output) = result.output else {
+            return;
+        };
         let was = process.wake.take().map(|wake| wake.at);
-        let next = result.output.next_wake.as_ref().map(|wake| wake.at);
-        process.wake = result.output.next_wake;
+        let next = output.next_wake.as_ref().map(|wake| wake.at);
+        process.wake = output.next_wake;
         if was != next && process.is_running() {
             self.wakes.extend(next.map(|at| (at, id)));
             if let Some(was) = was {
                 self.wakes.remove(&(was, id));
             }
         }
-        for emission in result.output.emissions {
+        for emission in output.emissions {
             self.emissions.insert((emission.at, id, emission.seq), emission);
         }
     }
@@ -265,6 +268,9 @@ impl World {
     fn crash(&mut self, process: ProcessId, message: String) {
         if !self.proc(process).is_some_and(Proc::is_alive) {
             return;
+        }
+        if let Some(process) = self.proc_mut(process) {
+            process.log.forget_last_batch();
         }
         let at = self.clock;
         let why = format!("crashed: {message}");

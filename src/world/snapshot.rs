@@ -2,9 +2,8 @@
 //! by living their present life again, with effects muted, on the volume it began on. So nothing
 //! of a process has to be copied, and what comes back is exactly what was there.
 
-use super::link::What;
 use super::lives::Proc;
-use super::round::HostOrder;
+use super::round::{HostOrder, LifeLog};
 use super::state::World;
 use crate::base::{ProcessId, StableHasher, Time};
 use serde::Serialize;
@@ -30,6 +29,14 @@ impl World {
         possible.then(|| WorldSnapshot { world: self.clone() })
     }
 
+    /// The life of a process as it was before the batch that it was handed last; none unless lives
+    /// are kept.
+    pub fn life_before_batch(&self, process: ProcessId) -> Option<LifeLog> {
+        let mut life = self.proc(process).filter(|_| self.lives_kept)?.log.clone();
+        life.forget_last_batch();
+        Some(life)
+    }
+
     /// Goes back to `snapshot`, or forward to one that was taken on a road not taken since. The
     /// orders of the next round bring the processes back.
     pub fn restore(&mut self, snapshot: &WorldSnapshot) {
@@ -50,30 +57,28 @@ impl World {
         }
     }
 
-    /// A number that two worlds share only when everything in them is the same: clock, states,
-    /// views, frames under way, and the volumes, whose hashes the host gives. Views must be fresh.
-    pub fn digest(&self, volumes: impl IntoIterator<Item = (ProcessId, u64)>) -> u64 {
+    /// A number that two worlds share only when everything in them is the same: clock, trace, what
+    /// is to come, links with all that is under way, processes with their views, and what only the
+    /// host can see: `nodes` are the hashes of its runners and volumes. Views must be fresh.
+    pub fn digest(&self, nodes: impl IntoIterator<Item = (ProcessId, u64)>) -> u64 {
         let mut hasher = StableHasher::default();
-        add(&mut hasher, &(self.clock, self.trace.hash(), &self.network.machines));
+        add(&mut hasher, &(self.seed, self.epoch, self.clock, self.sync_latency));
+        add(&mut hasher, &(self.restart_back_off, self.supervisor, self.next_command));
+        add(&mut hasher, &(self.trace.mark(), &self.defaults, &self.network));
+        add(&mut hasher, &(&self.scheduled, &self.recorded, &self.restarts, &self.wakes));
+        add(&mut hasher, &(&self.ready, &self.answers, &self.cuts, self.outside_dials));
         for process in &self.processes {
             add(&mut hasher, &(process.spec.as_ref(), &process.life, process.incarnation));
             // The last view of a dead process was taken whenever somebody last looked.
             let view = process.view.as_deref().filter(|_| process.is_alive());
-            add(&mut hasher, &(view, &process.wake, process.not_before));
-            add(&mut hasher, &(&process.inputs, &process.stalled));
-        }
-        for (conn, side, item) in self.network.items() {
-            let bytes = match &item.what {
-                What::Frame { bytes, .. } => Some(bytes),
-                What::Syn { .. } | What::Accepted { .. } | What::Opened | What::Close(_) => None,
-            };
-            add(&mut hasher, &(conn, side.index() as u32, item.seq, item.sent, item.due, bytes));
+            add(&mut hasher, &(view, &process.wake, process.not_before, process.volume_bytes));
+            add(&mut hasher, &(&process.inputs, &process.stalled, process.starts_with_power));
         }
         for (key, emission) in &self.emissions {
             add(&mut hasher, &(key, emission));
         }
-        for volume in volumes {
-            add(&mut hasher, &volume);
+        for node in nodes {
+            add(&mut hasher, &node);
         }
         hasher.finish()
     }

@@ -66,7 +66,8 @@ impl Class {
                 }
                 Order::Restore(step) => {
                     let (snapshot, digest) = &self.marks[&step];
-                    self.next_look = snapshot.clock() + POLL_INTERVAL;
+                    // The step began with this look, and begins with it again.
+                    self.next_look = snapshot.clock();
                     let snapshot = snapshot.clone();
                     self.host.world_mut().restore(&snapshot);
                     let now = self.now();
@@ -110,13 +111,15 @@ fn play(entry: &catalogue::Entry) -> u64 {
         class.play_step();
         if step > 0 {
             // Back to the step before, exactly, and the same way again.
-            let now = class.now();
+            let (now, hash) = (class.now(), class.host.world().trace().hash());
             let order = class.player.back().expect("there is a step before");
             class.obey(vec![order]);
             class.play_step();
             class.player.next();
             class.play_step();
             assert_eq!(class.now(), now, "step {step} takes the same virtual time again");
+            let again = class.host.world().trace().hash();
+            assert_eq!(again, hash, "step {step} goes on the same way again");
         }
         class.player.next();
     }

@@ -61,7 +61,8 @@ impl Classroom {
         if let Order::Restore(step) = order
             && let Some(snapshot) = self.snapshots.get(step)
         {
-            self.next_look = snapshot.clock() + POLL_INTERVAL;
+            // The step began with this look, and begins with it again.
+            self.next_look = snapshot.clock();
         }
         Some(order)
     }

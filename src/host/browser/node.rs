@@ -5,10 +5,10 @@ use super::inbox::Inbox;
 use super::message::{FromNode, Storage, ToNode};
 use super::port::{listen_port, send};
 use super::volume_store::VolumeStore;
-use crate::base::{Incarnation, Rng};
+use crate::base::Incarnation;
 use crate::disk::{Volume, VolumeDelta};
 use crate::node::{ProcessSpec, Runner};
-use crate::world::{LifeLog, LifeStep, NodeResult, NodeTask, launch};
+use crate::world::{NodeResult, NodeTask, launch};
 use std::cell::RefCell;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::MessagePort;
@@ -56,9 +56,9 @@ async fn serve(inbox: Inbox<ToNode>, port: MessagePort) {
                 reply
             }
             (ToNode::Restore { spec, life }, _) => {
-                let born = restore(spec, &life);
-                let volume_bytes = born.runner.volume().used();
-                node = Some(born);
+                let runner = life.live_again(&spec, launch(&spec));
+                let volume_bytes = runner.volume().used();
+                node = Some(Node { runner, store: None });
                 FromNode::Started { volume: None, volume_bytes, trouble: None }
             }
             (ToNode::Run(task), Some(node)) => run(node, task).await,
@@ -101,29 +101,6 @@ async fn start(
     (Node { runner, store }, reply)
 }
 
-fn restore(spec: ProcessSpec, life: &LifeLog) -> Node {
-    Node { runner: live_again(spec, life), store: None }
-}
-
-/// Lives a life again on the volume that it began on; what it emits has long been emitted.
-pub(super) fn live_again(spec: ProcessSpec, life: &LifeLog) -> Runner {
-    let process = launch(&spec);
-    let mut runner = Runner::new(spec, life.incarnation, process, volume_of(&life.volume));
-    for step in life.steps.iter() {
-        match step {
-            LifeStep::Ran(batch) => {
-                runner.run((**batch).clone());
-            }
-            LifeStep::PowerCut { at, seed } => {
-                runner.volume_mut().power_cut(*at, &mut Rng::new(*seed));
-            }
-        }
-    }
-    // What was written then is the conductor's already.
-    runner.volume_mut().take_delta();
-    runner
-}
-
 fn volume_of(delta: &VolumeDelta) -> Volume {
     let mut volume = Volume::default();
     volume.apply(delta);
@@ -133,7 +110,7 @@ fn volume_of(delta: &VolumeDelta) -> Volume {
 async fn run(node: &mut Node, task: NodeTask) -> FromNode {
     let output = node.runner.run(task.batch);
     let mut result = NodeResult::of(task.process);
-    result.output = output;
+    result.output = Some(output);
     result.view = task.view.then(|| node.runner.process().view());
     result.volume_bytes = node.runner.volume().used();
     let mut delta = node.runner.volume_mut().take_delta();

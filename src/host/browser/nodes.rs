@@ -3,14 +3,13 @@
 
 use super::inbox::Inbox;
 use super::message::{ConductorToPage, FromNode, PageToConductor, Storage, Ticket, ToNode};
-use super::node::live_again;
 use super::port::{Listener, listen_port, send};
 use super::volume_store::VolumeStore;
 use crate::base::{ProcessId, Rng, SortedMap};
 use crate::disk::{Volume, VolumeDelta};
 use crate::host::protocol::ToConductor;
 use crate::node::ProcessView;
-use crate::world::{HostOrder, NodeResult, Round};
+use crate::world::{HostOrder, NodeResult, Round, launch};
 use gloo::timers::callback::Timeout;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -165,8 +164,8 @@ impl Nodes {
                 }
                 HostOrder::Restore { spec, life, alive } => {
                     self.terminate(spec.id).await;
-                    let runner = live_again((*spec).clone(), &life);
-                    self.held.insert(spec.id, runner.into_volume());
+                    let lived = life.live_again(&spec, launch(&spec));
+                    self.held.insert(spec.id, lived.into_volume());
                     if alive {
                         let restore = ToNode::Restore { spec: (*spec).clone(), life };
                         self.spawn(spec.id, restore);

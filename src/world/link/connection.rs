@@ -4,10 +4,11 @@ use super::super::trace_log::TraceLog;
 use crate::base::{Cause, ConnId, EventId, Incarnation, MachineId, ProcessId, Time, TraceEvent};
 use crate::node::CloseReason;
 use bytes::Bytes;
+use serde::Serialize;
 use std::collections::VecDeque;
 
 /// One life of a process.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub(in crate::world) struct Who {
     pub process: ProcessId,
     pub incarnation: Incarnation,
@@ -19,7 +20,7 @@ impl Who {
 }
 
 /// An end of a connection.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 pub(in crate::world) enum Side {
     /// The end that dialled.
     Opener,
@@ -45,7 +46,7 @@ impl Side {
 }
 
 /// What an end knows of the connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub(in crate::world) enum EndState {
     /// Nobody answered the dial yet.
     Dialled,
@@ -58,7 +59,7 @@ pub(in crate::world) enum EndState {
 }
 
 /// An end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(in crate::world) struct End {
     pub machine: MachineId,
     pub who: Who,
@@ -66,7 +67,7 @@ pub(in crate::world) struct End {
 }
 
 /// Something on its way to one end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(in crate::world) struct Item {
     pub seq: u64,
     pub sent: Time,
@@ -77,7 +78,7 @@ pub(in crate::world) struct Item {
 }
 
 /// What travels.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(in crate::world) enum What {
     /// A dial.
     Syn { port: u16 },
@@ -92,7 +93,7 @@ pub(in crate::world) enum What {
 }
 
 /// What is on its way to one end, in order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(in crate::world) struct Lane {
     pub items: VecDeque<Item>,
     /// When the last of them arrives.
@@ -115,7 +116,7 @@ impl Lane {
 }
 
 /// A connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(in crate::world) struct Connection {
     pub ends: [End; 2],
     lanes: [Lane; 2],
