@@ -3,7 +3,7 @@
 //! there. A failing seed can be run again anywhere with the same result.
 
 use super::LocalHost;
-use crate::base::{EventId, Rng, Span, Time, TraceRecord};
+use crate::base::{EventId, Incarnation, ProcessId, Rng, Span, Time, TraceRecord};
 use crate::node::{Command, ProcessView, Program};
 use crate::world::check::{Checkers, Counts, Violation, unfinished};
 use crate::world::{Action, Profile, World, WorldConfig, any_process};
@@ -42,6 +42,8 @@ pub struct Report {
     pub faults: u64,
     /// Acknowledged records lost for a cause that Kafka allows.
     pub excused_losses: u64,
+    /// Partitions of which nothing could be asked ([`Checkers::led_on`]).
+    pub excused_partitions: usize,
     /// Broken safety rules.
     pub safety: Vec<Violation>,
     /// What had not converged in time.
@@ -55,24 +57,29 @@ pub struct Report {
 const CONVERGENCE_MAX: Span = Span::from_secs(240);
 /// How often the views are looked at.
 const LOOK_EVERY: Span = Span::from_millis(500);
+/// Time for the brokers to register and the topic to stand.
+const PRODUCE_AFTER: Span = Span::from_secs(8);
 /// Time for the cluster to form before faults begin.
 const QUIET: Span = Span::from_secs(12);
 
-/// Runs `seed` for `minutes` of virtual time with `faults`.
-pub fn simulate(seed: u64, minutes: u64, faults: Faults) -> Report {
-    simulate_watched(seed, minutes, faults, |_| ())
+/// Runs `seed` with `faults` for as long as `wild`, and then until everything has converged.
+pub fn simulate(seed: u64, wild: Span, faults: Faults) -> Report {
+    simulate_watched(seed, wild, faults, |_| ())
 }
 
 /// [`simulate`], showing every event to `watch`.
 pub fn simulate_watched(
     seed: u64,
-    minutes: u64,
+    wild: Span,
     faults: Faults,
     watch: impl FnMut(&TraceRecord),
 ) -> Report {
     let mut run = Run::new(seed, watch);
-    run.until(run.host.world().epoch() + QUIET);
-    let end = run.host.world().clock() + Span::from_secs(60 * minutes);
+    let begin = run.host.world().epoch();
+    run.until(begin + PRODUCE_AFTER);
+    run.assign_work();
+    run.until(begin + QUIET);
+    let end = run.host.world().clock() + wild;
     let made = run.with_faults(end, faults);
     run.heal();
     let liveness = run.converge();
@@ -85,6 +92,7 @@ pub fn simulate_watched(
         trace_hash: format!("{:016x}", world.trace().hash()),
         virtual_seconds: world.clock().since(world.epoch()).as_millis() / 1_000,
         excused_losses: run.checkers.excused_losses(),
+        excused_partitions: run.checkers.led_on().len(),
         counts: run.checkers.counts.clone(),
         faults: made,
         safety: run.checkers.violations,
@@ -100,6 +108,16 @@ struct Run<W> {
     checkers: Checkers,
     seen: EventId,
     brokers: usize,
+    work: Vec<Work>,
+}
+
+/// What a producer is to send for as long as it runs.
+struct Work {
+    producer: ProcessId,
+    name: String,
+    command: Command,
+    /// The life that was told so.
+    told: Incarnation,
 }
 
 impl<W: FnMut(&TraceRecord)> Run<W> {
@@ -109,10 +127,30 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
         let mut config = WorldConfig::cluster(Profile::Native, seed, brokers);
         config.latency = Span::from_micros(*rng.pick(&[200, 1_000, 5_000, 20_000]).unwrap_or(&200));
         config.jitter = Span::from_micros(*rng.pick(&[0, 0, 500, 10_000]).unwrap_or(&0));
-        workload(&mut config, &mut rng);
+        let orders = workload(&mut config, &mut rng);
         let mut host = LocalHost::new(World::new(config), any_process::launch);
         host.world_mut().want_views(false);
-        Self { watch, host, rng, checkers: Checkers::default(), seen: EventId(0), brokers }
+        let work = orders.into_iter().filter_map(|(name, command)| {
+            let producer = host.world().process_named(&name)?;
+            Some(Work { producer, name, command, told: Incarnation::default() })
+        });
+        let work = work.collect();
+        Self { watch, host, rng, checkers: Checkers::default(), seen: EventId(0), brokers, work }
+    }
+
+    /// Tells every producer that has begun a new life what to send: its memory is gone.
+    fn assign_work(&mut self) {
+        let world = self.host.world_mut();
+        for work in &mut self.work {
+            let life = world.incarnation(work.producer).unwrap_or_default();
+            if life == work.told || !world.is_alive(work.producer) {
+                continue;
+            }
+            let (process, command) = (work.name.clone(), work.command.clone());
+            if world.act(Action::Tell { process, command }).is_ok() {
+                work.told = life;
+            }
+        }
     }
 
     /// Lets time pass, checking.
@@ -146,8 +184,10 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
         let mut undo: Vec<(Time, Action)> = Vec::new();
         let mut made = 0;
         let mut next = self.host.world().clock();
-        // Swarm: some runs are calm, some are wild.
+        // Swarm: some runs are calm, some are wild, and in most the cluster works now and then.
         let pause_max = *self.rng.pick(&[3_000_000, 10_000_000, 40_000_000]).unwrap_or(&10_000_000);
+        let repair_max = *self.rng.pick(&[1_000_000, 8_000_000, 30_000_000]).unwrap_or(&8_000_000);
+        let most_at_once = *self.rng.pick(&[1, 2, 5]).unwrap_or(&1);
         loop {
             next += Span::from_micros(self.rng.between(1, pause_max));
             undo.sort_by_key(|(at, _)| *at);
@@ -155,17 +195,19 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
                 undo.remove(0);
                 self.until(at.min(end));
                 self.act(action);
+                self.assign_work();
             }
             if next >= end {
                 self.until(end);
                 return made;
             }
             self.until(next);
-            if let Some((action, repair)) = self.fault(faults)
+            if undo.len() < most_at_once
+                && let Some((action, repair)) = self.fault(faults)
                 && self.act(action)
             {
                 made += 1;
-                let later = Span::from_micros(self.rng.between(1, 30_000_000));
+                let later = Span::from_micros(self.rng.between(1, repair_max));
                 undo.push((next + later, repair));
             }
         }
@@ -215,7 +257,8 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
         let last = self.host.world().clock() + CONVERGENCE_MAX;
         loop {
             self.until(self.host.world().clock() + Span::from_secs(2));
-            let left = unfinished(self.brokers, &views(self.host.world()));
+            let excused = self.checkers.led_on();
+            let left = unfinished(self.brokers, &views(self.host.world()), excused);
             if left.is_empty() || self.host.world().clock() >= last {
                 return left;
             }
@@ -240,8 +283,8 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
     }
 }
 
-/// Producers and consumers of a seed's taste, and the topic.
-fn workload(config: &mut WorldConfig, rng: &mut Rng) {
+/// Producers and consumers of a seed's taste, and the topic; what the producers are to send.
+fn workload(config: &mut WorldConfig, rng: &mut Rng) -> Vec<(String, Command)> {
     config.client("admin-1", Program::Admin, &[]);
     let min_isr = if rng.chance(500) { "1" } else { "2" };
     let create = Command::CreateTopic {
@@ -253,6 +296,7 @@ fn workload(config: &mut WorldConfig, rng: &mut Rng) {
     let process = "admin-1".to_owned();
     let at = config.epoch + Span::from_secs(3);
     config.actions.push((at, Action::Tell { process, command: create }));
+    let mut orders = Vec::new();
     for producer in 1..=rng.between(1, 2) {
         let interval = rng.between(20, 300).to_string();
         let keys = if rng.chance(500) { "a,b,c,d,e" } else { "" };
@@ -264,13 +308,13 @@ fn workload(config: &mut WorldConfig, rng: &mut Rng) {
             interval_us: interval.parse::<u64>().unwrap_or(100) * 1_000,
             keys: keys.split(',').filter(|key| !key.is_empty()).map(str::to_owned).collect(),
         };
-        let at = config.epoch + Span::from_secs(8);
-        config.actions.push((at, Action::Tell { process: name, command }));
+        orders.push((name, command));
     }
     for consumer in 1..=rng.between(1, 3) {
         let own = [("group.id", "g1"), ("topics", "orders"), ("auto.offset.reset", "earliest")];
         config.client(&format!("consumer-{consumer}"), Program::Consumer, &own);
     }
+    orders
 }
 
 fn views(world: &World) -> Vec<&ProcessView> {

@@ -30,6 +30,10 @@ pub enum ActionError {
     NoSuchProgram(String),
     /// The program of that process does not know that command.
     WrongProgram(String),
+    /// The world is older than that.
+    TimeIsOver(Span),
+    /// An action to come cannot be to set an action to come.
+    Nested,
 }
 
 impl fmt::Display for ActionError {
@@ -50,6 +54,8 @@ impl fmt::Display for ActionError {
                 "{name:?} is not a program: broker, zookeeper, producer, consumer or admin"
             ),
             Self::WrongProgram(name) => write!(f, "{name} does not take that command"),
+            Self::TimeIsOver(age) => write!(f, "the world is older than {age} already"),
+            Self::Nested => f.write_str("only an action can be set to a time"),
         }
     }
 }
@@ -79,11 +85,28 @@ impl World {
     /// when a process was told something; its answer is among [`World::take_answers`].
     pub fn act(&mut self, action: Action) -> Result<Option<u64>, ActionError> {
         assert!(self.window.is_none(), "actions happen between rounds");
+        if let Action::At { age, action } = action {
+            return self.schedule(age, *action).map(|()| None);
+        }
         let deed = self.check(&action)?;
         let text = action.to_string();
         let event = self.log(Cause::Beginning, TraceEvent::ActionTaken { text });
         self.recorded.push((self.clock, action));
         Ok(self.perform(deed, Cause::Event(event)))
+    }
+
+    /// Puts an action among those to come, behind others of the same instant.
+    fn schedule(&mut self, age: Span, action: Action) -> Result<(), ActionError> {
+        let at = self.epoch + age;
+        if at < self.clock {
+            return Err(ActionError::TimeIsOver(age));
+        }
+        if matches!(action, Action::At { .. }) {
+            return Err(ActionError::Nested);
+        }
+        let place = self.scheduled.partition_point(|(then, _)| *then <= at);
+        self.scheduled.insert(place, (at, action));
+        Ok(())
     }
 
     fn check(&self, action: &Action) -> Result<Deed, ActionError> {
@@ -129,6 +152,7 @@ impl World {
                 Deed::Tell(id, command.clone())
             }
             Action::Reload => Deed::Reload,
+            Action::At { .. } => return Err(ActionError::Nested),
         })
     }
 

@@ -71,6 +71,14 @@ pub enum Action {
     },
     /// The page was loaded again: every process restarts from its volume.
     Reload,
+    /// `at MILLISECONDS ACTION`: do that when the world is that old. Leaves no mark until then, so
+    /// a world that is told before its time does the same as one that was configured with it.
+    At {
+        /// Age of the world.
+        age: Span,
+        /// What to do then; not another `at`.
+        action: Box<Action>,
+    },
 }
 
 impl fmt::Display for Action {
@@ -107,6 +115,11 @@ impl fmt::Display for Action {
                 write_command(f, command)
             }
             Self::Reload => f.write_str("reload"),
+            Self::At { age, action } => {
+                f.write_str("at ")?;
+                write_millis(f, age.as_micros())?;
+                write!(f, " {action}")
+            }
         }
     }
 }
@@ -123,11 +136,8 @@ fn write_command(f: &mut fmt::Formatter<'_>, command: &Command) -> fmt::Result {
             records.iter().try_for_each(|record| write!(f, " {}", words::record(record)))
         }
         Command::ProduceEvery { topic, interval_us, keys } => {
-            let (whole, part) = (interval_us / 1_000, interval_us % 1_000);
-            write!(f, "produce every {whole}")?;
-            if part > 0 {
-                write!(f, ".{part:03}")?;
-            }
+            f.write_str("produce every ")?;
+            write_millis(f, *interval_us)?;
             write_pair(f, &("topic".to_owned(), topic.clone()), &[])?;
             if keys.is_empty() {
                 return Ok(());
@@ -148,6 +158,15 @@ fn write_command(f: &mut fmt::Formatter<'_>, command: &Command) -> fmt::Result {
             write!(f, "seek {} {partition} {offset}", Quoted(topic))
         }
     }
+}
+
+fn write_millis(f: &mut fmt::Formatter<'_>, micros: u64) -> fmt::Result {
+    let (whole, part) = (micros / 1_000, micros % 1_000);
+    write!(f, "{whole}")?;
+    if part > 0 {
+        write!(f, ".{part:03}")?;
+    }
+    Ok(())
 }
 
 fn write_pair(

@@ -137,50 +137,65 @@ impl FromStr for Action {
     fn from_str(text: &str) -> Result<Self, BadAction> {
         let words = split_words(text)?;
         let mut line = Line { words: words.into_iter(), last: Word::default() };
-        let verb = line.next("an action")?;
+        let mut verb = line.next("an action")?;
+        let mut age = None;
+        if verb.is("at") {
+            age = Some(Span::from_micros(micros(&line.next("milliseconds")?)?));
+            verb = line.next("an action")?;
+        }
+        let action = line.action(&verb)?;
+        match line.words.next() {
+            Some(word) => Err(word.bad("is one word too many")),
+            None => Ok(match age {
+                Some(age) => Self::At { age, action: Box::new(action) },
+                None => action,
+            }),
+        }
+    }
+}
+
+impl Line {
+    /// The action whose first word is `verb`.
+    fn action(&mut self, verb: &Word) -> Result<Action, BadAction> {
         let known = verb.text()?;
-        let action = match known.as_str() {
-            "kill" => Self::Kill(line.name()?),
-            "stop" => Self::Stop(line.name()?),
-            "restart" => Self::Restart(line.name()?),
-            "pause" => Self::Pause(line.name()?),
-            "resume" => Self::Resume(line.name()?),
-            "power-off" => Self::PowerOff(line.name()?),
-            "power-on" => Self::PowerOn(line.name()?),
-            "heal" => Self::Heal(line.name()?),
+        Ok(match known.as_str() {
+            "kill" => Action::Kill(self.name()?),
+            "stop" => Action::Stop(self.name()?),
+            "restart" => Action::Restart(self.name()?),
+            "pause" => Action::Pause(self.name()?),
+            "resume" => Action::Resume(self.name()?),
+            "power-off" => Action::PowerOff(self.name()?),
+            "power-on" => Action::PowerOn(self.name()?),
+            "heal" => Action::Heal(self.name()?),
             "isolate" => {
-                let machine = line.name()?;
-                let (inbound, outbound) = match line.words.next() {
+                let machine = self.name()?;
+                let (inbound, outbound) = match self.words.next() {
                     None => (true, true),
                     Some(word) if word.is("in") => (true, false),
                     Some(word) if word.is("out") => (false, true),
                     Some(word) if word.is("none") => (false, false),
                     Some(word) => return Err(word.bad("is neither in nor out")),
                 };
-                Self::Isolate { machine, inbound, outbound }
+                Action::Isolate { machine, inbound, outbound }
             }
             "latency" => {
-                let machine = line.name()?;
-                let latency = Span::from_micros(line.next("microseconds")?.number()?);
-                Self::Latency { machine, latency }
+                let machine = self.name()?;
+                let latency = Span::from_micros(self.next("microseconds")?.number()?);
+                Action::Latency { machine, latency }
             }
-            "supervisor" => match line.next("on or off")? {
-                word if word.is("on") => Self::Supervisor(true),
-                word if word.is("off") => Self::Supervisor(false),
+            "supervisor" => match self.next("on or off")? {
+                word if word.is("on") => Action::Supervisor(true),
+                word if word.is("off") => Action::Supervisor(false),
                 word => return Err(word.bad("is neither on nor off")),
             },
             "start" => {
-                let name = line.name()?;
-                let program = line.next("a program")?.text()?;
-                Self::Spawn { name, program, properties: line.pairs()? }
+                let name = self.name()?;
+                let program = self.next("a program")?.text()?;
+                Action::Spawn { name, program, properties: self.pairs()? }
             }
-            "tell" => Self::Tell { process: line.name()?, command: line.command()? },
-            "reload" => Self::Reload,
+            "tell" => Action::Tell { process: self.name()?, command: self.command()? },
+            "reload" => Action::Reload,
             _ => return Err(verb.bad("is not an action")),
-        };
-        match line.words.next() {
-            Some(word) => Err(word.bad("is one word too many")),
-            None => Ok(action),
-        }
+        })
     }
 }

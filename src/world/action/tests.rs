@@ -51,6 +51,8 @@ fn the_words_of_the_terminal_are_understood() {
 fn a_wrong_word_is_named() {
     for (text, word) in [
         ("", ""),
+        ("at noon kill a", "noon"),
+        ("at 1 at 2 kill a", "at"),
         ("explode broker-1", "explode"),
         ("kill", "kill"),
         ("kill a b", "b"),
@@ -144,6 +146,10 @@ fn action() -> impl Strategy<Value = Action> {
         }),
         (text(), command()).prop_map(|(process, command)| Action::Tell { process, command }),
         Just(Action::Reload),
+        (any::<u64>(), text()).prop_map(|(us, name)| Action::At {
+            age: Span::from_micros(us),
+            action: Box::new(Action::Kill(name)),
+        }),
     ]
 }
 

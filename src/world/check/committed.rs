@@ -2,7 +2,7 @@
 //! them, and no consumer at or above them.
 
 use super::Violation;
-use crate::base::{BrokerId, SortedMap, Time, TopicPartition, TraceEvent, TraceRecord};
+use crate::base::{BrokerId, SortedMap, SortedSet, Time, TopicPartition, TraceEvent, TraceRecord};
 use crate::node::ProcessView;
 
 /// MonotonicHighWatermark, ConsistentCommittedData, and reads below the high watermark.
@@ -15,7 +15,12 @@ pub struct ConsistentCommittedData {
 }
 
 impl ConsistentCommittedData {
-    pub(super) fn see(&mut self, record: &TraceRecord, found: &mut Vec<Violation>) {
+    pub(super) fn see(
+        &mut self,
+        record: &TraceRecord,
+        excused: &SortedSet<TopicPartition>,
+        found: &mut Vec<Violation>,
+    ) {
         let mut violation = |rule, text| found.push(Violation { at: record.at, rule, text });
         match &record.event {
             TraceEvent::BecameLeader { partition, broker, leader_epoch, .. } => {
@@ -30,7 +35,7 @@ impl ConsistentCommittedData {
                 let Some(known) = self.leaders.get_mut(partition).filter(|k| k.0 == *broker) else {
                     return;
                 };
-                if *to < known.2 {
+                if *to < known.2 && !excused.contains(partition) {
                     let text = format!(
                         "{partition}: leader {broker} went from {} back to {to} in epoch {}",
                         known.2, known.1
@@ -54,7 +59,12 @@ impl ConsistentCommittedData {
 
     /// Compares the replicas that are shown: below both high watermarks the same batch has the same
     /// bytes.
-    pub(super) fn look(at: Time, views: &[&ProcessView], found: &mut Vec<Violation>) {
+    pub(super) fn look(
+        at: Time,
+        views: &[&ProcessView],
+        excused: &SortedSet<TopicPartition>,
+        found: &mut Vec<Violation>,
+    ) {
         let mut batches: SortedMap<(&TopicPartition, i64), (i32, u32)> = SortedMap::new();
         for view in views {
             let ProcessView::Broker(broker) = view else {
@@ -63,6 +73,9 @@ impl ConsistentCommittedData {
             for replica in &broker.replicas {
                 // A replica that is not in sync may still hold what its leader will take away.
                 if !replica.is_leader && !replica.isr.contains(&broker.broker_id) {
+                    continue;
+                }
+                if excused.contains(&replica.partition) {
                     continue;
                 }
                 for (offset, crc) in &replica.batch_crcs {

@@ -1,11 +1,16 @@
 //! Liveness: after all faults have healed, everything converges.
 
-use crate::base::SortedSet;
+use crate::base::{SortedSet, TopicPartition};
 use crate::node::{ProcessView, view::BrokerView};
 
 /// What has not converged yet, as sentences; nothing once all brokers run, one of them is the
-/// controller, every ISR is full, every group is stable and no consumer lags.
-pub fn unfinished(brokers_expected: usize, views: &[&ProcessView]) -> Vec<String> {
+/// controller, every ISR is full, every group is stable and no consumer lags. Nothing is asked of
+/// the replicas of `excused` partitions.
+pub fn unfinished(
+    brokers_expected: usize,
+    views: &[&ProcessView],
+    excused: &SortedSet<TopicPartition>,
+) -> Vec<String> {
     let mut left = Vec::new();
     let brokers: Vec<&BrokerView> = views
         .iter()
@@ -26,6 +31,9 @@ pub fn unfinished(brokers_expected: usize, views: &[&ProcessView]) -> Vec<String
     for broker in &brokers {
         for replica in broker.replicas.iter().filter(|replica| replica.is_leader) {
             led.insert(&replica.partition);
+            if excused.contains(&replica.partition) {
+                continue;
+            }
             if replica.isr.len() < replica.assigned_replicas.len() {
                 let (partition, isr) = (&replica.partition, &replica.isr);
                 left.push(format!("{partition}: the ISR is {isr:?}"));

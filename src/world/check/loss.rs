@@ -20,6 +20,10 @@ pub struct NoAckedLoss {
     /// Until when a partition may have lost something: the latest excusing election.
     excuses: SortedMap<TopicPartition, EventId>,
     excused: u64,
+    /// Who led in which epoch.
+    led: SortedMap<(TopicPartition, i32), BrokerId>,
+    /// Partitions whose leader led on in its epoch after a power cut had cut its log.
+    led_on: SortedSet<TopicPartition>,
 }
 
 struct Acknowledged {
@@ -54,10 +58,14 @@ impl NoAckedLoss {
             TraceEvent::BecameFollower { broker, .. } => {
                 self.note_broker(record, *broker);
             }
-            TraceEvent::BecameLeader { partition, broker, .. } => {
+            TraceEvent::BecameLeader { partition, broker, leader_epoch, .. } => {
                 self.note_broker(record, *broker);
+                let before = self.led.insert((partition.clone(), *leader_epoch), *broker);
                 if self.cut.contains(&(partition.clone(), *broker)) {
                     self.excuses.insert(partition.clone(), record.id);
+                    if before == Some(*broker) {
+                        self.led_on.insert(partition.clone());
+                    }
                 }
             }
             TraceEvent::LeaderElected { partition, leader, reason, .. } => {
@@ -110,6 +118,10 @@ impl NoAckedLoss {
 
     pub(super) fn excused(&self) -> u64 {
         self.excused
+    }
+
+    pub(super) fn led_on(&self) -> &SortedSet<TopicPartition> {
+        &self.led_on
     }
 }
 

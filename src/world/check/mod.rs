@@ -13,7 +13,7 @@ pub use liveness::unfinished;
 pub use loss::NoAckedLoss;
 pub use owners::OneOwnerPerGeneration;
 
-use crate::base::{Time, TraceEvent, TraceRecord};
+use crate::base::{SortedSet, Time, TopicPartition, TraceEvent, TraceRecord};
 use crate::node::ProcessView;
 use serde::Serialize;
 
@@ -64,6 +64,25 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Adds what happened in another run.
+    pub fn add(&mut self, other: &Self) {
+        self.elections += other.elections;
+        self.unclean_elections += other.unclean_elections;
+        self.controllers += other.controllers;
+        self.truncations += other.truncations;
+        self.recoveries += other.recoveries;
+        self.isr_changes += other.isr_changes;
+        self.rebalances += other.rebalances;
+        self.session_expiries += other.session_expiries;
+        self.starts += other.starts;
+        self.file_cuts += other.file_cuts;
+        self.sent += other.sent;
+        self.acknowledged += other.acknowledged;
+        self.failed += other.failed;
+        self.consumed += other.consumed;
+        self.crashes += other.crashes;
+    }
+
     fn see(&mut self, event: &TraceEvent) {
         let counter = match event {
             TraceEvent::LeaderElected { reason, .. } => {
@@ -116,13 +135,21 @@ impl Checkers {
         let found = &mut self.violations;
         self.loss.see(record, found);
         self.leaders.see(record, found);
-        self.committed.see(record, found);
+        self.committed.see(record, self.loss.led_on(), found);
         self.owners.see(record, found);
     }
 
     /// Takes the views of all living processes.
     pub fn look(&mut self, at: Time, views: &[&ProcessView]) {
-        ConsistentCommittedData::look(at, views, &mut self.violations);
+        ConsistentCommittedData::look(at, views, self.loss.led_on(), &mut self.violations);
+    }
+
+    /// Partitions of which nothing can be asked any more: a power cut took records from the leader's
+    /// log, and it came back before the controller that succeeded the dead one had looked, so it
+    /// leads on in its epoch. Kafka with ZooKeeper cannot tell; followers that hold more than it
+    /// never find together with it in that epoch (what KIP-966 mends in KRaft).
+    pub fn led_on(&self) -> &SortedSet<TopicPartition> {
+        self.loss.led_on()
     }
 
     /// Group whose consumers read everything at the end, for [`Checkers::conclude`].

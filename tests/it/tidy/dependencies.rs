@@ -58,7 +58,7 @@ fn has_reason(line: &str, name: &str) -> bool {
         .is_some_and(|rest| rest.trim_matches(['|', ' ']).len() > 3)
 }
 
-/// The names in all tables of dependencies, whatever their kind and target.
+/// The names in all tables of dependencies, whatever their kind and target; packages of this project aside.
 fn direct_dependencies(manifest: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut is_inside = false;
@@ -71,7 +71,8 @@ fn direct_dependencies(manifest: &str) -> Vec<String> {
                 names.push(last.to_owned());
             }
         } else if is_inside
-            && let Some((name, _)) = line.split_once('=')
+            && let Some((name, what)) = line.split_once('=')
+            && !what.contains("path =")
             && line.starts_with(|character: char| character.is_ascii_alphabetic())
         {
             names.push(name.trim().to_owned());
@@ -87,7 +88,8 @@ mod tests {
     #[test]
     fn all_kinds_of_tables_are_read() {
         let manifest = "[package]\nname = \"x\"\n[dependencies]\na = \"1\"\nb = { version = \"1\",\n  features = [] }\n\
-                        [target.'cfg(unix)'.dependencies.c]\nversion = \"1\"\n[dev-dependencies]\nd = \"1\"\n";
+                        [target.'cfg(unix)'.dependencies.c]\nversion = \"1\"\n[dev-dependencies]\nd = \"1\"\n\
+                        e = { path = \"..\" }\n";
         assert_eq!(direct_dependencies(manifest), ["a", "b", "c", "d"]);
     }
 }
