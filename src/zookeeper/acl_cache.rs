@@ -53,6 +53,11 @@ impl AclCache {
         }
     }
 
+    /// The entries of the list with this number; none when anybody may do anything.
+    pub(super) fn entries(&self, number: i64) -> Option<&[Acl]> {
+        self.lists.get(&number).map(|(list, _)| list.as_slice())
+    }
+
     /// Defines a number as a snapshot does, unused yet.
     pub(super) fn define(&mut self, number: i64, acl: Vec<Acl>) {
         self.last = self.last.max(number);

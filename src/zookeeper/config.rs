@@ -22,6 +22,8 @@ pub(super) struct Config {
     pub snap_count: u64,
     /// `jute.maxbuffer` (bytes).
     pub jute_maxbuffer: usize,
+    /// `4lw.commands.whitelist`: the four-letter words that do anything, `*` for all.
+    pub whitelist: Vec<String>,
 }
 
 impl Config {
@@ -42,6 +44,10 @@ impl Config {
             directory: directory(properties.get("dataDir").unwrap_or_default()),
             snap_count: properties.parse("snapCount", 100_000)?,
             jute_maxbuffer: properties.parse("jute.maxbuffer", limits::JUTE_BYTES_MAX)?,
+            whitelist: match properties.get("4lw.commands.whitelist") {
+                None => vec!["srvr".to_owned()],
+                Some(_) => properties.list("4lw.commands.whitelist"),
+            },
         };
         let refuse = |key: &str, reason: &str| {
             let value = properties.get(key).unwrap_or_default().to_owned();
@@ -63,6 +69,11 @@ impl Config {
             return refuse("snapCount", "SnapCount should be 2 or more");
         }
         Ok(config)
+    }
+
+    /// Whether a four-letter word does anything.
+    pub(super) fn is_whitelisted(&self, word: &str) -> bool {
+        self.whitelist.iter().any(|listed| listed == word || listed == "*")
     }
 
     /// The timeout (ms) that a client gets which asks for `wanted_ms`.

@@ -5,8 +5,12 @@
 //! In ZooKeeper: `org.apache.zookeeper.server`.
 
 mod acl_cache;
+mod auth;
 mod config;
+mod connections;
 mod database;
+mod digest;
+mod four_letter;
 mod path;
 mod picture;
 mod pipeline;

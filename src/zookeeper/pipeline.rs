@@ -12,7 +12,7 @@ use super::prep::{OutstandingChanges, Prep};
 use super::txn::{Txn, TxnHeader};
 use crate::base::{ConnId, Time};
 use crate::node::Ctx;
-use crate::wire::zookeeper::Request;
+use crate::wire::zookeeper::{Id, Request};
 use std::collections::VecDeque;
 
 /// Whom to answer, and under which number.
@@ -24,6 +24,8 @@ pub(super) struct Client {
     pub conn: Option<ConnId>,
     /// The client's number for the request.
     pub xid: i32,
+    /// When the request came.
+    pub since: Time,
 }
 
 /// What is asked.
@@ -73,10 +75,11 @@ impl Pipeline {
         &mut self,
         client: Client,
         asked: Asked,
+        ids: &[Id],
         database: &mut Database,
         ctx: &mut Ctx,
     ) -> Result<Option<Committed>, DatabaseError> {
-        let txn = self.prepare(client, &asked, database, ctx.now());
+        let txn = self.prepare(client, &asked, ids, database, ctx.now());
         if let Some((header, txn)) = &txn {
             database.append(header, txn, ctx)?;
             self.logged += 1;
@@ -92,13 +95,14 @@ impl Pipeline {
         &mut self,
         client: Client,
         asked: &Asked,
+        ids: &[Id],
         database: &Database,
         now: Time,
     ) -> Option<(TxnHeader, Txn)> {
         let Client { session, xid, .. } = client;
         let zxid = self.last_zxid + 1;
         let mut prep =
-            Prep { tree: &database.tree, outstanding: &mut self.outstanding, session, zxid };
+            Prep { tree: &database.tree, outstanding: &mut self.outstanding, session, ids, zxid };
         let txn = match asked {
             Asked::Request(request) => prep.prepare(request)?,
             Asked::CreateSession { timeout_ms } => {
@@ -108,6 +112,11 @@ impl Pipeline {
         };
         self.last_zxid = zxid;
         Some((TxnHeader { session, cxid: xid, zxid, time_ms: now.as_millis() }, txn))
+    }
+
+    /// Requests that wait for the log.
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
     }
 
     /// When the log wants to be synced: as soon as all that arrived before has been taken in.

@@ -5,17 +5,18 @@
 //!
 //! In ZooKeeper: `server.PrepRequestProcessor`, `ZooKeeperServer.ChangeRecord`.
 
+use super::auth::{check, fix_up};
 use super::path::{is_special, parent_of, validate_path};
 use super::tree::DataTree;
 use super::txn::Txn;
 use crate::base::{SortedMap, SortedSet};
 use crate::wire::zookeeper::{
-    Acl, CheckVersionRequest, CreateRequest, DeleteRequest, KeeperCode, MultiOperation, Request,
-    SetAclRequest, SetDataRequest,
+    Acl, CheckVersionRequest, CreateRequest, DeleteRequest, Id, KeeperCode, MultiOperation,
+    Request, SetAclRequest, SetDataRequest, permission,
 };
 
 /// A znode as it will be once what is on its way has been applied.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 struct ChangeRecord {
     /// The last transaction on its way that changes it, 0 for none.
     zxid: i64,
@@ -25,10 +26,18 @@ struct ChangeRecord {
     aversion: i32,
     ephemeral_owner: i64,
     child_count: usize,
+    /// None when anybody may do anything.
+    acl: Option<Vec<Acl>>,
+}
+
+impl ChangeRecord {
+    fn allow(&self, permission: i32, ids: &[Id]) -> Result<(), KeeperCode> {
+        self.acl.as_ref().map_or(Ok(()), |acl| check(acl, permission, ids))
+    }
 }
 
 /// The change records of the transactions on their way.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct OutstandingChanges {
     by_path: SortedMap<String, ChangeRecord>,
 }
@@ -48,6 +57,8 @@ pub(super) struct Prep<'a> {
     pub outstanding: &'a mut OutstandingChanges,
     /// Who asks.
     pub session: i64,
+    /// Who it is, for the ACLs.
+    pub ids: &'a [Id],
     /// The place that the transaction will have.
     pub zxid: i64,
 }
@@ -114,24 +125,31 @@ impl Prep<'_> {
     fn set_data(&mut self, request: &SetDataRequest) -> Result<Txn, KeeperCode> {
         let SetDataRequest { path, data, version } = request.clone();
         let mut record = self.valid_record(&path)?;
+        record.allow(permission::WRITE, self.ids)?;
         record.version = next_version(record.version, version)?;
+        let version = record.version;
         self.put(&path, record);
-        Ok(Txn::SetData { path, data, version: record.version })
+        Ok(Txn::SetData { path, data, version })
     }
 
     fn set_acl(&mut self, request: &SetAclRequest) -> Result<Txn, KeeperCode> {
         let SetAclRequest { path, acl, version } = request;
         validate_path(path).map_err(|_| KeeperCode::BAD_ARGUMENTS)?;
-        let acl = checked_acl(acl)?;
+        let acl = fix_up(acl, self.ids)?;
         let mut record = self.record(path)?;
+        record.allow(permission::ADMIN, self.ids)?;
         record.aversion = next_version(record.aversion, *version)?;
+        record.acl = Some(acl.clone());
+        let version = record.aversion;
         self.put(path, record);
-        Ok(Txn::SetAcl { path: path.clone(), acl, version: record.aversion })
+        Ok(Txn::SetAcl { path: path.clone(), acl, version })
     }
 
     fn check(&mut self, request: &CheckVersionRequest) -> Result<Txn, KeeperCode> {
         let CheckVersionRequest { path, version } = request.clone();
-        let version = next_version(self.valid_record(&path)?.version, version)?;
+        let record = self.valid_record(&path)?;
+        record.allow(permission::READ, self.ids)?;
+        let version = next_version(record.version, version)?;
         Ok(Txn::Check { path, version })
     }
 
@@ -139,8 +157,9 @@ impl Prep<'_> {
         let CreateRequest { path, data, acl, flags } = request;
         let CreateMode { ephemeral, sequential } = CreateMode::of(*flags)?;
         let parent_path = parent_of(path).ok_or(KeeperCode::BAD_ARGUMENTS)?;
-        let acl = checked_acl(acl)?;
+        let acl = fix_up(acl, self.ids)?;
         let mut parent = self.record(parent_path)?;
+        parent.allow(permission::CREATE, self.ids)?;
         let path = if sequential { format!("{path}{:010}", parent.cversion) } else { path.clone() };
         validate_path(&path).map_err(|_| KeeperCode::BAD_ARGUMENTS)?;
         if self.record(&path).is_ok() {
@@ -151,6 +170,7 @@ impl Prep<'_> {
         }
         parent.cversion = parent.cversion.wrapping_add(1);
         parent.child_count += 1;
+        let parent_cversion = parent.cversion;
         self.put(parent_path, parent);
         let record = ChangeRecord {
             zxid: self.zxid,
@@ -160,9 +180,9 @@ impl Prep<'_> {
             aversion: 0,
             ephemeral_owner: if ephemeral { self.session } else { 0 },
             child_count: 0,
+            acl: Some(acl.clone()),
         };
         self.put(&path, record);
-        let parent_cversion = parent.cversion;
         let data = data.clone();
         Ok(Txn::Create { with_stat, path, data, acl, ephemeral, parent_cversion })
     }
@@ -173,6 +193,7 @@ impl Prep<'_> {
         let parent_path = parent_path.ok_or(KeeperCode::BAD_ARGUMENTS)?;
         let mut parent = self.record(parent_path)?;
         let record = self.record(path)?;
+        parent.allow(permission::DELETE, self.ids)?;
         next_version(record.version, *version)?;
         if record.child_count > 0 {
             return Err(KeeperCode::NOT_EMPTY);
@@ -210,7 +231,7 @@ impl Prep<'_> {
 
     fn record(&self, path: &str) -> Result<ChangeRecord, KeeperCode> {
         let record = match self.outstanding.by_path.get(path) {
-            Some(record) => Some(*record).filter(|record| record.exists),
+            Some(record) => Some(record.clone()).filter(|record| record.exists),
             None => self.tree.get(path).map(|znode| ChangeRecord {
                 zxid: 0,
                 exists: true,
@@ -219,6 +240,7 @@ impl Prep<'_> {
                 aversion: znode.stat.aversion,
                 ephemeral_owner: znode.stat.ephemeral_owner,
                 child_count: znode.children.len(),
+                acl: self.tree.acls.entries(znode.acl).map(<[Acl]>::to_vec),
             }),
         };
         record.ok_or(KeeperCode::NO_NODE)
@@ -254,25 +276,4 @@ fn next_version(current: i32, expected: i32) -> Result<i32, KeeperCode> {
         return Err(KeeperCode::BAD_VERSION);
     }
     Ok(current.wrapping_add(1))
-}
-
-/// The ACL without repetitions, when every entry says something that this server knows.
-fn checked_acl(acl: &[Acl]) -> Result<Vec<Acl>, KeeperCode> {
-    let mut checked: Vec<Acl> = Vec::with_capacity(acl.len());
-    for entry in acl {
-        let id = &entry.id.id;
-        let is_known = match entry.id.scheme.as_str() {
-            "world" => id == "anyone",
-            "digest" => id.split(':').count() == 2,
-            "ip" => id.split('/').next().is_some_and(|address| !address.is_empty()),
-            _ => false,
-        };
-        if !is_known {
-            return Err(KeeperCode::INVALID_ACL);
-        }
-        if !checked.contains(entry) {
-            checked.push(entry.clone());
-        }
-    }
-    if checked.is_empty() { Err(KeeperCode::INVALID_ACL) } else { Ok(checked) }
 }

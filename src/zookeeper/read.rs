@@ -2,18 +2,22 @@
 //!
 //! In ZooKeeper: the read half of `server.FinalRequestProcessor`, `DataTree.setWatches`.
 
+use super::auth::{check, masked};
 use super::tree::{DataTree, Znode};
 use super::watch::{WatchEvent, WatcherType, Watches};
 use crate::base::ConnId;
 use crate::wire::zookeeper::{
-    GetAclResponse, GetChildren2Response, GetChildrenResponse, GetDataResponse, KeeperCode, Reply,
-    Request, SetWatchesRequest, StatResponse, SyncResponse, WatchesRequest, event_type,
+    GetAclResponse, GetChildren2Response, GetChildrenResponse, GetDataResponse, Id, KeeperCode,
+    Reply, Request, SetWatchesRequest, StatResponse, SyncResponse, WatchesRequest, event_type,
+    permission,
 };
 
 /// One read for the client at the other end of a connection.
 pub(super) struct Read<'a> {
     /// The connection, on which watches live.
     pub conn: ConnId,
+    /// Who the client is, for the ACLs.
+    pub ids: &'a [Id],
     /// The tree.
     pub tree: &'a DataTree,
     /// The watches.
@@ -37,15 +41,17 @@ impl<'a> Read<'a> {
                 Reply::Stat(StatResponse { stat: self.node(&request.path)?.stat() })
             }
             Request::GetData(request) => {
-                let znode = self.node(&request.path)?;
+                let znode = self.allowed(&request.path, permission::READ)?;
                 if request.watch {
                     self.watches.data.add(&request.path, self.conn);
                 }
                 Reply::GetData(GetDataResponse { data: znode.data.clone(), stat: znode.stat() })
             }
             Request::GetAcl(request) => {
-                let znode = self.node(&request.path)?;
+                let znode = self.allowed(&request.path, permission::READ | permission::ADMIN)?;
                 let acl = self.tree.acl_of(znode);
+                let is_admin = check(&acl, permission::ADMIN, self.ids).is_ok();
+                let acl = if is_admin { acl } else { masked(acl) };
                 Reply::GetAcl(GetAclResponse { acl, stat: znode.stat() })
             }
             Request::GetChildren(request) => {
@@ -83,12 +89,21 @@ impl<'a> Read<'a> {
         self.tree.get(path).ok_or(KeeperCode::NO_NODE)
     }
 
+    /// The znode, when the client may do this with it.
+    fn allowed(&self, path: &str, permissions: i32) -> Result<&'a Znode, KeeperCode> {
+        let znode = self.node(path)?;
+        if let Some(acl) = self.tree.acls.entries(znode.acl) {
+            check(acl, permissions, self.ids)?;
+        }
+        Ok(znode)
+    }
+
     fn children(
         &mut self,
         path: &str,
         watch: bool,
     ) -> Result<(Vec<String>, &'a Znode), KeeperCode> {
-        let znode = self.node(path)?;
+        let znode = self.allowed(path, permission::READ)?;
         if watch {
             self.watches.child.add(path, self.conn);
         }

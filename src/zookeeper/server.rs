@@ -6,39 +6,25 @@
 //! In ZooKeeper: `server.ZooKeeperServer`, `server.NIOServerCnxn`, `server.FinalRequestProcessor`.
 
 use super::config::Config;
+use super::connections::Connection;
 use super::database::{Database, DatabaseError};
+use super::four_letter::Statistics;
 use super::pipeline::{Asked, Client, Committed, Pipeline};
 use super::read::Read;
-use super::session::{SessionTracker, password_of};
+use super::session::SessionTracker;
 use super::tree::Applied;
 use super::txn::{Txn, TxnHeader};
-use super::watch::{WatchEvent, Watches};
+use super::watch::Watches;
 use super::written::reply_to;
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
 use crate::base::{ConnId, SortedMap, Time, TraceEvent};
 use crate::node::{ConfigError, Ctx, Input, LinkInput, Process, ProcessSpec, ProcessView};
-use crate::wire::zookeeper::{
-    ConnectRequest, ConnectResponse, KeeperCode, Reply, Request, RequestError, WatcherEvent,
-    decode_request, encode_event, encode_reply, event_type, keeper_state,
-};
-use bytes::Bytes;
+use crate::wire::zookeeper::{KeeperCode, Reply, Request};
 
 pub(super) const ZOO_KEEPER_SERVER: &str = "org.apache.zookeeper.server.ZooKeeperServer";
-const NIO_SERVER_CNXN: &str = "org.apache.zookeeper.server.NIOServerCnxn";
 /// The number of a standalone server in its session ids.
 const STANDALONE_ID: u8 = 1;
-
-/// A connection from a client.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Connection {
-    /// Where it comes from.
-    pub from: String,
-    /// Its session, 0 before it asked for one.
-    pub session: i64,
-    /// Whether the client is new enough to be told that a server is not read-only.
-    pub knows_read_only: bool,
-}
 
 /// A ZooKeeper server.
 #[derive(Debug)]
@@ -51,6 +37,8 @@ pub struct ZooKeeperServer {
     pub(super) pipeline: Pipeline,
     /// After how many logged transactions the next snapshot is due.
     pub(super) snapshot_after: u64,
+    /// What is counted.
+    pub(super) statistics: Statistics,
 }
 
 impl Process for ZooKeeperServer {
@@ -59,9 +47,7 @@ impl Process for ZooKeeperServer {
             Input::Start { .. } => self.start(ctx),
             Input::Wake => self.wake(ctx),
             Input::Link(LinkInput::Accepted { conn, from, .. }) => {
-                let from = from.to_string();
-                let connection = Connection { from, session: 0, knows_read_only: false };
-                self.connections.insert(conn, connection);
+                self.connections.insert(conn, Connection::new(&from));
                 Ok(())
             }
             Input::Link(LinkInput::Frame(conn, frame)) => self.take_frame(conn, &frame, ctx),
@@ -107,6 +93,7 @@ impl ZooKeeperServer {
             watches: Watches::default(),
             pipeline: Pipeline::default(),
             snapshot_after: config.snap_count,
+            statistics: Statistics::default(),
             config,
         })
     }
@@ -151,7 +138,7 @@ impl ZooKeeperServer {
             let text =
                 format!("Expiring session 0x{session:x}, timeout of {timeout_ms}ms exceeded");
             ctx.log(LogLevel::Info, ZOO_KEEPER_SERVER, text);
-            let client = Client { session, conn: None, xid: 0 };
+            let client = Client { session, conn: None, xid: 0, since: ctx.now() };
             self.submit(client, Asked::ExpireSession, ctx)?;
         }
         if self.pipeline.flush_at().is_some_and(|at| at <= ctx.now()) {
@@ -171,150 +158,42 @@ impl ZooKeeperServer {
         Ok(())
     }
 
-    fn take_frame(
-        &mut self,
-        conn: ConnId,
-        frame: &Bytes,
-        ctx: &mut Ctx,
-    ) -> Result<(), DatabaseError> {
-        let Some(connection) = self.connections.get(&conn) else { return Ok(()) };
-        if frame.len() > self.config.jute_maxbuffer {
-            self.refuse(conn, format!("Len error {}", frame.len()), ctx);
-            return Ok(());
-        }
-        match connection.session {
-            0 => match ConnectRequest::decode(frame) {
-                Ok(request) => return self.connect(conn, &request, ctx),
-                Err(error) => self.refuse(conn, error.to_string(), ctx),
-            },
-            session => match decode_request(frame) {
-                Ok((header, request)) => {
-                    let client = Client { session, conn: Some(conn), xid: header.xid };
-                    return self.take_request(conn, client, request, ctx);
-                }
-                Err(error) => self.refuse_request(conn, &error, ctx),
-            },
-        }
-        Ok(())
+    /// The session was heard of; false when there is none or it is closing.
+    pub(super) fn touch(&mut self, session: i64, now: Time) -> bool {
+        self.sessions.touch(session, now)
     }
 
-    fn take_request(
+    /// Whether clients are served.
+    pub(super) fn is_serving(&self) -> bool {
+        true
+    }
+
+    /// What the server is, in the words of `srvr`.
+    pub(super) fn mode(&self) -> &'static str {
+        "standalone"
+    }
+
+    /// Its number in the ensemble, 0 without one.
+    pub(super) fn server_id(&self) -> u8 {
+        0
+    }
+
+    /// Requests that wait for their transaction.
+    pub(super) fn outstanding_requests(&self) -> usize {
+        self.pipeline.len()
+    }
+
+    pub(super) fn submit(
         &mut self,
-        conn: ConnId,
         client: Client,
-        request: Request,
+        asked: Asked,
         ctx: &mut Ctx,
     ) -> Result<(), DatabaseError> {
-        if let Request::Auth(request) = &request {
-            self.authenticate(conn, client.xid, &request.scheme, ctx);
-            return Ok(());
-        }
-        if !self.sessions.touch(client.session, ctx.now()) {
-            // Its close is under way: what still comes from it is dropped.
-            return Ok(());
-        }
-        if request == Request::CloseSession {
-            self.sessions.set_closing(client.session);
-        }
-        self.submit(client, Asked::Request(request), ctx)
-    }
-
-    /// Answers as far as the request could be read, and closes the connection.
-    fn refuse_request(&mut self, conn: ConnId, error: &RequestError, ctx: &mut Ctx) {
-        match error {
-            RequestError::Unimplemented(header) => {
-                let text = format!("Received packet at server of unknown type {}", header.op);
-                ctx.log(LogLevel::Warn, ZOO_KEEPER_SERVER, text);
-                self.reply(conn, header.xid, KeeperCode::UNIMPLEMENTED, None, ctx);
-                self.hangup(conn, ctx);
-            }
-            RequestError::Malformed { header, error } => {
-                if let Some(header) = header {
-                    self.reply(conn, header.xid, KeeperCode::MARSHALLING_ERROR, None, ctx);
-                }
-                self.refuse(conn, error.to_string(), ctx);
-            }
-        }
-    }
-
-    /// Credentials are taken as given; ACLs are stored but not enforced yet.
-    fn authenticate(&mut self, conn: ConnId, xid: i32, scheme: &str, ctx: &mut Ctx) {
-        let is_known = matches!(scheme, "digest" | "ip");
-        let error = if is_known { KeeperCode::OK } else { KeeperCode::AUTH_FAILED };
-        ctx.send(conn, encode_reply(xid, 0, error, None));
-        if !is_known {
-            self.hangup(conn, ctx);
-        }
-    }
-
-    fn connect(
-        &mut self,
-        conn: ConnId,
-        request: &ConnectRequest,
-        ctx: &mut Ctx,
-    ) -> Result<(), DatabaseError> {
-        let last_zxid = self.database.tree.last_processed_zxid;
-        if request.last_zxid_seen > last_zxid {
-            let from = self.connections.get(&conn).map_or("", |connection| &connection.from);
-            let text = format!(
-                "Refusing session request for client /{from} as it has seen zxid 0x{:x} our last \
-                 zxid is 0x{last_zxid:x} client must try another server",
-                request.last_zxid_seen,
-            );
-            ctx.log(LogLevel::Info, ZOO_KEEPER_SERVER, text);
-            self.hangup(conn, ctx);
-            return Ok(());
-        }
-        let timeout_ms = self.config.negotiate(request.timeout);
-        if let Some(connection) = self.connections.get_mut(&conn) {
-            connection.knows_read_only = request.read_only.is_some();
-        }
-        if request.session_id == 0 {
-            let session = self.sessions.next_id();
-            self.sessions.add(session, timeout_ms, ctx.now());
-            self.attach(conn, session);
-            let client = Client { session, conn: Some(conn), xid: 0 };
-            return self.submit(client, Asked::CreateSession { timeout_ms }, ctx);
-        }
-        let session = request.session_id;
-        self.hangup_session(session, ctx);
-        self.attach(conn, session);
-        let is_alive = request.password[..] == password_of(session)
-            && self.sessions.touch_for(session, timeout_ms, ctx.now());
-        self.finish_session_init(conn, is_alive.then_some(timeout_ms), ctx);
-        Ok(())
-    }
-
-    fn attach(&mut self, conn: ConnId, session: i64) {
-        if let Some(connection) = self.connections.get_mut(&conn) {
-            connection.session = session;
-        }
-    }
-
-    /// Tells the client that its session stands with this timeout, or, when there is none, that it
-    /// is gone.
-    fn finish_session_init(&mut self, conn: ConnId, timeout_ms: Option<u32>, ctx: &mut Ctx) {
-        let Some(connection) = self.connections.get(&conn) else { return };
-        let Connection { from, session, knows_read_only } = connection;
-        let password = timeout_ms.map_or([0; 16], |_| password_of(*session));
-        let response = ConnectResponse {
-            protocol_version: 0,
-            timeout: timeout_ms.unwrap_or_default() as i32,
-            session_id: timeout_ms.map_or(0, |_| *session),
-            password: Bytes::copy_from_slice(&password),
-            read_only: knows_read_only.then_some(false),
-        };
-        ctx.send(conn, response.encode());
-        if timeout_ms.is_none() {
-            let text =
-                format!("Invalid session 0x{session:x} for client /{from}, probably expired");
-            ctx.log(LogLevel::Info, ZOO_KEEPER_SERVER, text);
-            self.hangup(conn, ctx);
-        }
-    }
-
-    fn submit(&mut self, client: Client, asked: Asked, ctx: &mut Ctx) -> Result<(), DatabaseError> {
-        if let Some(committed) = self.pipeline.submit(client, asked, &mut self.database, ctx)? {
+        let connection = client.conn.and_then(|conn| self.connections.get(&conn));
+        let ids = connection.map_or(&[][..], |connection| &connection.ids);
+        if let Some(committed) =
+            self.pipeline.submit(client, asked, ids, &mut self.database, ctx)?
+        {
             self.finish(committed, ctx);
         }
         Ok(())
@@ -371,8 +250,9 @@ impl ZooKeeperServer {
     ) -> (KeeperCode, Option<Reply>) {
         let is_connected = |conn: &ConnId| self.connections.contains_key(conn);
         let Some(conn) = client.conn.filter(is_connected) else { return (KeeperCode::OK, None) };
+        let ids = self.connections.get(&conn).map_or(&[][..], |connection| &connection.ids);
         let (tree, watches) = (&self.database.tree, &mut self.watches);
-        let mut read = Read { conn, tree, watches, events: Vec::new() };
+        let mut read = Read { conn, ids, tree, watches, events: Vec::new() };
         let answer = read.answer(request);
         let events = read.events;
         self.tell(events, ctx);
@@ -380,71 +260,6 @@ impl ZooKeeperServer {
             Ok(body) => (KeeperCode::OK, body),
             Err(error) => (error, None),
         }
-    }
-
-    fn tell(&mut self, events: Vec<WatchEvent>, ctx: &mut Ctx) {
-        for WatchEvent { conn, kind, path } in events {
-            let Some(connection) = self.connections.get(&conn) else { continue };
-            let (event_type, state) = (kind, keeper_state::SYNC_CONNECTED);
-            let event = WatcherEvent { event_type, state, path: path.clone() };
-            ctx.send(conn, encode_event(&event));
-            let (session, kind) = (connection.session, event_type::name(kind).to_owned());
-            ctx.trace(TraceEvent::WatchFired { session, path, kind });
-        }
-    }
-
-    fn answer(&self, client: Client, error: KeeperCode, body: Option<&Reply>, ctx: &mut Ctx) {
-        if let Some(conn) = client.conn {
-            self.reply(conn, client.xid, error, body, ctx);
-        }
-    }
-
-    fn reply(
-        &self,
-        conn: ConnId,
-        xid: i32,
-        error: KeeperCode,
-        body: Option<&Reply>,
-        ctx: &mut Ctx,
-    ) {
-        if self.connections.contains_key(&conn) {
-            let zxid = self.database.tree.last_processed_zxid;
-            ctx.send(conn, encode_reply(xid, zxid, error, body));
-        }
-    }
-
-    fn end_session(&mut self, session: i64, ctx: &mut Ctx) {
-        self.sessions.remove(session);
-        self.hangup_session(session, ctx);
-    }
-
-    /// Closes a connection that sent what nobody can read.
-    fn refuse(&mut self, conn: ConnId, why: String, ctx: &mut Ctx) {
-        let session = self.connections.get(&conn).map_or(0, |connection| connection.session);
-        let text = format!("Exception causing close of session 0x{session:x}: {why}");
-        ctx.log(LogLevel::Warn, NIO_SERVER_CNXN, text);
-        self.hangup(conn, ctx);
-    }
-
-    fn hangup(&mut self, conn: ConnId, ctx: &mut Ctx) {
-        if self.connections.contains_key(&conn) {
-            ctx.hangup(conn);
-            self.forget(conn);
-        }
-    }
-
-    fn hangup_session(&mut self, session: i64, ctx: &mut Ctx) {
-        let of_session = |(conn, connection): (&ConnId, &Connection)| {
-            (connection.session == session).then_some(*conn)
-        };
-        for conn in self.connections.iter().filter_map(of_session).collect::<Vec<_>>() {
-            self.hangup(conn, ctx);
-        }
-    }
-
-    fn forget(&mut self, conn: ConnId) {
-        self.connections.remove(&conn);
-        self.watches.remove_conn(conn);
     }
 }
 

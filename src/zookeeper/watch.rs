@@ -170,6 +170,20 @@ impl Watches {
         data || child
     }
 
+    /// How many connections watch, how many paths are watched, and how many watches that is.
+    pub(super) fn totals(&self) -> (usize, usize, usize) {
+        let Self { data, child } = self;
+        let conns: BTreeSet<_> = data.by_conn.keys().chain(child.by_conn.keys()).collect();
+        let watches = data.by_conn.values().chain(child.by_conn.values()).map(BTreeSet::len).sum();
+        (conns.len(), data.by_path.len() + child.by_path.len(), watches)
+    }
+
+    /// All watches: who watches which path.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnId, &str)> {
+        let lists = self.data.by_conn.iter().chain(&self.child.by_conn);
+        lists.flat_map(|(conn, paths)| paths.iter().map(move |path| (*conn, path.as_str())))
+    }
+
     /// Takes out all watches of a connection that is gone.
     pub(super) fn remove_conn(&mut self, conn: ConnId) {
         self.data.remove_conn(conn);

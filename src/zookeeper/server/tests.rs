@@ -1,14 +1,17 @@
 //! The server against what a real one said, against bad frames, and against power cuts.
 
+use super::super::session::password_of;
 use super::*;
 use crate::base::{Cause, Endpoint, Incarnation, MachineId, ProcessId, Rng, Span};
 use crate::disk::Volume;
 use crate::node::{Batch, CloseReason, Effect, Emission, Program, Properties, Runner, TimedInput};
 use crate::wire::zookeeper::{
-    Acl, CreateRequest, ExistsRequest, GetChildrenRequest, GetDataRequest, OpCode, Request,
-    SetDataRequest, SetWatchesRequest, XID_NOTIFICATION, create_mode, decode_event, decode_reply,
-    decode_reply_header, encode_request, op_of_reserved_xid, reply_xid,
+    Acl, AuthRequest, ConnectRequest, ConnectResponse, CreateRequest, ExistsRequest,
+    GetChildrenRequest, GetDataRequest, Id, OpCode, Request, SetDataRequest, SetWatchesRequest,
+    XID_NOTIFICATION, create_mode, decode_event, decode_reply, decode_reply_header, decode_request,
+    encode_request, event_type, op_of_reserved_xid, reply_xid,
 };
+use bytes::Bytes;
 use std::collections::VecDeque;
 
 const CLIENT: ProcessId = ProcessId(9);
@@ -427,6 +430,71 @@ fn unknown_operations_and_oversized_frames_close_the_connection() {
 }
 
 /// Writes `count` znodes and tells which were acknowledged by `until`.
+#[test]
+fn acls_are_enforced_for_whom_a_client_proved_to_be() {
+    let mut bench = Bench::new();
+    bench.connect(1, ms(2_000), 0);
+    bench.connect(2, ms(2_010), 0);
+    let auth = |credentials: &'static str| {
+        let (scheme, auth) =
+            ("digest".to_owned(), Some(Bytes::from_static(credentials.as_bytes())));
+        Request::Auth(AuthRequest { auth_type: 0, scheme, auth })
+    };
+    assert_eq!(bench.ask(1, ms(2_020), &auth("me:secret")), KeeperCode::OK);
+    let mine =
+        Acl { id: Id { scheme: "auth".to_owned(), id: String::new() }, ..Acl::open()[0].clone() };
+    let (path, data) = ("/mine".to_owned(), None);
+    let make = Request::Create(CreateRequest { path, data, acl: vec![mine], flags: 0 });
+    assert_eq!(bench.ask(2, ms(2_030), &make), KeeperCode::INVALID_ACL);
+    assert_eq!(bench.ask(1, ms(2_040), &make), KeeperCode::OK);
+    let open_child = create("/mine/child", 0);
+    for request in [get("/mine"), children("/mine"), set("/mine"), open_child.clone()] {
+        assert_eq!(bench.ask(2, ms(2_050), &request), KeeperCode::NO_AUTH, "{request:?}");
+    }
+    assert_eq!(bench.ask(2, ms(2_060), &exists("/mine")), KeeperCode::OK);
+    assert_eq!(bench.ask(1, ms(2_070), &open_child), KeeperCode::OK);
+    assert_eq!(bench.ask(2, ms(2_080), &auth("me:secret")), KeeperCode::OK);
+    assert_eq!(bench.ask(2, ms(2_090), &set("/mine")), KeeperCode::OK);
+    let (scheme, auth) = ("kerberos".to_owned(), None);
+    let unknown = Request::Auth(AuthRequest { auth_type: 0, scheme, auth });
+    assert_eq!(bench.ask(2, ms(2_100), &unknown), KeeperCode::AUTH_FAILED);
+    assert!(bench.hung_up(2));
+    assert_eq!(bench.ask(1, ms(2_110), &get("/mine")), KeeperCode::OK);
+}
+
+#[test]
+fn four_letter_words_are_answered_as_the_whitelist_allows() {
+    let mut bench = Bench::new();
+    let say = |bench: &mut Bench, serial, word: &'static str| {
+        bench.accept(serial, ms(2_000));
+        bench.frame(serial, ms(2_000), Bytes::from_static(word.as_bytes()));
+        assert!(bench.hung_up(serial));
+        let frames = bench.take_frames(serial);
+        assert_eq!(frames.len(), 1);
+        String::from_utf8(frames[0].to_vec()).unwrap()
+    };
+    let srvr = say(&mut bench, 1, "srvr");
+    assert!(srvr.starts_with("Zookeeper version: 3.5.9-"), "{srvr}");
+    assert!(srvr.ends_with("Zxid: 0x0\nMode: standalone\nNode count: 4\n"), "{srvr}");
+    let refused = "ruok is not executed because it is not in the whitelist.\n";
+    assert_eq!(say(&mut bench, 2, "ruok"), refused);
+
+    let all = [("4lw.commands.whitelist", "*")];
+    let mut bench = Bench::start(&all, Volume::default(), ms(1_000), 1);
+    let session = bench.connect(1, ms(1_500), 0).session_id;
+    assert_eq!(bench.ask(1, ms(1_600), &get("/")), KeeperCode::OK);
+    assert_eq!(bench.ask(1, ms(1_700), &create("/eph", create_mode::EPHEMERAL)), KeeperCode::OK);
+    assert_eq!(say(&mut bench, 2, "ruok"), "imok");
+    assert_eq!(say(&mut bench, 3, "wchs"), "1 connections watching 1 paths\nTotal watches:1\n");
+    assert_eq!(say(&mut bench, 4, "wchp"), format!("/\n\t0x{session:x}\n"));
+    assert_eq!(say(&mut bench, 5, "wchc"), format!("0x{session:x}\n\t/\n"));
+    assert!(say(&mut bench, 6, "dump").ends_with(&format!("0x{session:x}:\n\t/eph\n")));
+    assert!(say(&mut bench, 7, "mntr").contains("zk_watch_count\t1\n"));
+    assert!(say(&mut bench, 8, "conf").contains("clientPort=2181\n"));
+    assert!(say(&mut bench, 9, "cons").contains(&format!("sid=0x{session:x}")));
+    assert!(say(&mut bench, 10, "stat").contains("Clients:\n /client:40000[1]("));
+}
+
 fn write_and_count(bench: &mut Bench, count: u64, until: Time) -> Vec<String> {
     bench.connect(0, ms(2_000), 0);
     for number in 0..count {

@@ -24,7 +24,9 @@ impl Bench {
     fn prepare(&mut self, session: i64, request: &Request) -> (TxnHeader, Txn) {
         self.zxid += 1;
         let (tree, outstanding) = (&self.tree, &mut self.outstanding);
-        let txn = Prep { tree, outstanding, session, zxid: self.zxid }.prepare(request).unwrap();
+        let txn = Prep { tree, outstanding, session, ids: &[], zxid: self.zxid }
+            .prepare(request)
+            .unwrap();
         (TxnHeader { session, cxid: 0, zxid: self.zxid, time_ms: self.zxid * 10 }, txn)
     }
 
