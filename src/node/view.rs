@@ -149,6 +149,10 @@ pub struct MemberView {
 pub struct ZooKeeperView {
     /// `standalone`, `leader`, `follower`, `looking`.
     pub role: String,
+    /// The epoch that it is in, 0 for a server on its own.
+    pub epoch: u32,
+    /// Whether it serves clients.
+    pub is_serving: bool,
     /// Zxid of the last transaction it applied.
     pub last_zxid: i64,
     /// Open sessions.

@@ -22,7 +22,9 @@ pub enum Protocol {
     Kafka,
     /// ZooKeeper's client protocol.
     ZooKeeper,
-    /// Any other, such as that between ZooKeeper servers.
+    /// Between ZooKeeper servers: election or quorum, as the first frame tells.
+    ZooKeeperPeer,
+    /// Any other.
     Opaque,
 }
 
@@ -52,6 +54,7 @@ pub struct Conversation {
     server_spoke: bool,
     asked: VecDeque<Asked>,
     last_fetch: Option<Bytes>,
+    is_election: bool,
 }
 
 impl Conversation {
@@ -63,6 +66,7 @@ impl Conversation {
             server_spoke: false,
             asked: VecDeque::new(),
             last_fetch: None,
+            is_election: false,
         }
     }
 
@@ -84,6 +88,7 @@ impl Conversation {
             (Protocol::Kafka, Direction::ToClient) => {
                 kafka::correlation_id(frame).map_or(FrameShape::Opaque, |id| self.answered(id))
             }
+            (Protocol::ZooKeeperPeer, _) => self.zookeeper_peer(frame, is_first),
             (Protocol::ZooKeeper, Direction::ToServer) => self.zookeeper_request(frame, is_first),
             (Protocol::ZooKeeper, Direction::ToClient) => self.zookeeper_reply(frame, is_first),
         }
@@ -127,6 +132,18 @@ impl Conversation {
             self.ask(xid, FrameShape::ZooKeeper(zookeeper::FrameShape::Reply(op)));
         }
         FrameShape::ZooKeeper(zookeeper::FrameShape::Request)
+    }
+
+    fn zookeeper_peer(&mut self, frame: &Bytes, is_first: bool) -> FrameShape {
+        use zookeeper::FrameShape::{ElectionHello, QuorumPacket, Vote};
+        let is_hello =
+            is_first && Reader::new(frame).i64() == Ok(zookeeper::quorum::ELECTION_PROTOCOL);
+        self.is_election |= is_hello;
+        FrameShape::ZooKeeper(match (is_hello, self.is_election) {
+            (true, _) => ElectionHello,
+            (false, true) => Vote,
+            (false, false) => QuorumPacket,
+        })
     }
 
     fn zookeeper_reply(&mut self, frame: &Bytes, is_first: bool) -> FrameShape {

@@ -5,12 +5,13 @@
 //! length prefix.
 //!
 //! In ZooKeeper: `org.apache.zookeeper.proto`, `ZooDefs.OpCode`, `ClientCnxn`.
-//! Left out: SASL and reconfiguration.
+//! Between servers: [`quorum`]. Left out: SASL and reconfiguration.
 
 mod error;
 mod frame;
 mod multi;
 mod operation;
+pub mod quorum;
 mod records;
 
 #[cfg(test)]

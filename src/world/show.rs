@@ -38,7 +38,7 @@ impl World {
         };
         let client = if server == to { from } else { to };
         let protocol = match (program(server), program(client)) {
-            (Some(Program::ZooKeeper), Some(Program::ZooKeeper)) => Protocol::Opaque,
+            (Some(Program::ZooKeeper), Some(Program::ZooKeeper)) => Protocol::ZooKeeperPeer,
             (Some(Program::ZooKeeper), _) => Protocol::ZooKeeper,
             (Some(Program::Broker), _) => Protocol::Kafka,
             _ => Protocol::Opaque,

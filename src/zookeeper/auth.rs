@@ -5,7 +5,6 @@
 
 use super::digest::{base64, sha1};
 use crate::wire::zookeeper::{Acl, Id, KeeperCode};
-use std::net::Ipv4Addr;
 
 /// The identity of a client that presents `user:password`.
 pub(super) fn digest_id(credentials: &[u8]) -> Id {
@@ -41,9 +40,14 @@ fn matches(id: &Id, wanted: &str) -> bool {
 fn is_in_network(address: &str, network: &str) -> Option<bool> {
     let (network, bits) = network.split_once('/').unwrap_or((network, "32"));
     let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32)?;
-    let (address, network): (Ipv4Addr, Ipv4Addr) = (address.parse().ok()?, network.parse().ok()?);
-    let different = u32::from(address) ^ u32::from(network);
+    let different = ipv4(address)? ^ ipv4(network)?;
     Some(different.checked_shr(32 - bits).unwrap_or(0) == 0)
+}
+
+/// An address in dotted decimals.
+fn ipv4(text: &str) -> Option<u32> {
+    let bytes = text.split('.').map(str::parse::<u8>).collect::<Result<Vec<_>, _>>().ok()?;
+    <[u8; 4]>::try_from(bytes).ok().map(u32::from_be_bytes)
 }
 
 /// The ACL as it is stored: without repetitions, `auth` replaced by who the client proved to be.

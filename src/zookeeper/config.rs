@@ -4,6 +4,8 @@
 
 use crate::base::{Span, limits};
 use crate::node::{ConfigError, Properties};
+use std::collections::BTreeMap;
+use std::fmt;
 
 /// What a server is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +26,83 @@ pub(super) struct Config {
     pub jute_maxbuffer: usize,
     /// `4lw.commands.whitelist`: the four-letter words that do anything, `*` for all.
     pub whitelist: Vec<String>,
+    /// The ensemble, when there is more than one server.
+    pub ensemble: Option<EnsembleConfig>,
+}
+
+/// A member of an ensemble (`server.N=host:quorumPort:electionPort`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct QuorumServer {
+    /// Its host.
+    pub host: String,
+    /// Where followers connect while it leads.
+    pub quorum_port: u16,
+    /// Where votes come in.
+    pub election_port: u16,
+}
+
+impl fmt::Display for QuorumServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, quorum_port, election_port } = self;
+        write!(f, "{host}:{quorum_port}:{election_port}:participant")
+    }
+}
+
+/// The ensemble that a server belongs to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct EnsembleConfig {
+    /// Its own number: `myid`, a property here instead of a file.
+    pub id: u8,
+    /// All members.
+    pub servers: BTreeMap<u8, QuorumServer>,
+    /// How long finding an epoch and synchronising may take: `initLimit` ticks.
+    pub init_limit: Span,
+    /// How long leader and follower may be silent: `syncLimit` ticks.
+    pub sync_limit: Span,
+}
+
+/// More servers than this have no place in an ensemble here.
+const SERVERS_MAX: usize = 7;
+
+impl EnsembleConfig {
+    /// Reads the ensemble; none for a server on its own.
+    fn new(properties: &Properties, tick_ms: u32) -> Result<Option<Self>, ConfigError> {
+        let refuse = |key: &str, value: &str, reason: &str| ConfigError {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let mut servers = BTreeMap::new();
+        for (key, value) in &properties.0 {
+            let Some(number) = key.strip_prefix("server.") else { continue };
+            let bad = || refuse(key, value, "not host:port:port for a server from 1 to 255");
+            let id: u8 = number.parse().map_err(|_| bad())?;
+            let words: Vec<&str> = value.split([':', ';']).collect();
+            let [host, quorum, election, ..] = words[..] else { return Err(bad()) };
+            let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
+            let (Some(quorum_port), Some(election_port)) = (port(quorum), port(election)) else {
+                return Err(bad());
+            };
+            if id == 0 || host.is_empty() {
+                return Err(bad());
+            }
+            servers.insert(id, QuorumServer { host: host.to_owned(), quorum_port, election_port });
+        }
+        if servers.len() < 2 {
+            return Ok(None);
+        }
+        if servers.len() > SERVERS_MAX {
+            return Err(refuse("server", &servers.len().to_string(), "at most seven servers"));
+        }
+        let id = properties.parse("myid", 0)?;
+        if !servers.contains_key(&id) {
+            return Err(refuse("myid", &id.to_string(), "My id is not in the peer list"));
+        }
+        let ticks = |ticks: u32| Span::from_millis(u64::from(ticks) * u64::from(tick_ms));
+        let init_limit = ticks(properties.parse("initLimit", 10)?);
+        let sync_limit = ticks(properties.parse("syncLimit", 5)?);
+        Ok(Some(Self { id, servers, init_limit, sync_limit }))
+    }
 }
 
 impl Config {
@@ -48,6 +127,7 @@ impl Config {
                 None => vec!["srvr".to_owned()],
                 Some(_) => properties.list("4lw.commands.whitelist"),
             },
+            ensemble: EnsembleConfig::new(properties, tick_ms)?,
         };
         let refuse = |key: &str, reason: &str| {
             let value = properties.get(key).unwrap_or_default().to_owned();
@@ -114,6 +194,20 @@ mod tests {
         assert_eq!(key(&[("clientPort", "x")]), "clientPort");
         assert_eq!(key(&[("minSessionTimeout", "99999")]), "minSessionTimeout");
         assert_eq!(key(&[("snapCount", "1")]), "snapCount");
+    }
+
+    #[test]
+    fn an_ensemble_needs_more_than_one_server_and_its_own_number() {
+        let config = |pairs: &[(&str, &str)]| Config::new(&Properties::of(pairs.iter().copied()));
+        let (a, b) = (("server.1", "a:2888:3888"), ("server.2", "b:2889:3889:participant;2182"));
+        assert_eq!(config(&[a]).unwrap().ensemble, None);
+        let ensemble = config(&[a, b, ("myid", "2")]).unwrap().ensemble.unwrap();
+        assert_eq!((ensemble.id, ensemble.servers.len()), (2, 2));
+        assert_eq!(ensemble.servers[&2].to_string(), "b:2889:3889:participant");
+        assert_eq!(ensemble.sync_limit, Span::from_secs(15));
+        assert_eq!(config(&[a, b]).unwrap_err().key, "myid");
+        assert_eq!(config(&[a, ("server.2", "b:1")]).unwrap_err().key, "server.2");
+        assert_eq!(config(&[a, ("server.0", "b:1:2")]).unwrap_err().key, "server.0");
     }
 
     #[test]

@@ -109,11 +109,12 @@ impl ZooKeeperServer {
             return Ok(());
         }
         connection.is_closing = request == Request::CloseSession;
-        if !self.touch(client.session, ctx.now()) {
+        let timeout_ms = connection.timeout_ms;
+        if !self.touch(client.session, timeout_ms, ctx.now()) {
             // Its expiry is under way: what still comes from it is dropped.
             return Ok(());
         }
-        if request == Request::CloseSession {
+        if request == Request::CloseSession && self.peer.is_none() {
             self.sessions.set_closing(client.session);
         }
         self.submit(client, Asked::Request(request), ctx)
@@ -164,6 +165,10 @@ impl ZooKeeperServer {
         request: &ConnectRequest,
         ctx: &mut Ctx,
     ) -> Result<(), DatabaseError> {
+        if !self.is_serving() {
+            self.refuse(conn, "ZooKeeperServer not running".to_owned(), ctx);
+            return Ok(());
+        }
         let last_zxid = self.database.tree.last_processed_zxid;
         if request.last_zxid_seen > last_zxid {
             let from = self.connections.get(&conn).map_or("", |connection| &connection.from);
@@ -183,7 +188,9 @@ impl ZooKeeperServer {
         }
         if request.session_id == 0 {
             let session = self.sessions.next_id();
-            self.sessions.add(session, timeout_ms, ctx.now());
+            if self.peer.is_none() {
+                self.sessions.add(session, timeout_ms, ctx.now());
+            }
             self.attach(conn, session);
             let client = Client { session, conn: Some(conn), xid: 0, since: ctx.now() };
             return self.submit(client, Asked::CreateSession { timeout_ms }, ctx);
@@ -191,8 +198,15 @@ impl ZooKeeperServer {
         let session = request.session_id;
         self.hangup_session(session, ctx);
         self.attach(conn, session);
-        let is_alive = request.password[..] == password_of(session)
-            && self.sessions.touch_for(session, timeout_ms, ctx.now());
+        let knows_password = request.password[..] == password_of(session);
+        if knows_password && self.follower().is_some() {
+            self.revalidate(conn, session, timeout_ms, ctx);
+            return Ok(());
+        }
+        let is_alive = knows_password && self.sessions.touch_for(session, timeout_ms, ctx.now());
+        if is_alive && let Some(leader) = self.leader() {
+            leader.own(session);
+        }
         self.finish_session_init(conn, is_alive.then_some(timeout_ms), ctx);
         Ok(())
     }
@@ -308,5 +322,8 @@ impl ZooKeeperServer {
     pub(super) fn forget(&mut self, conn: ConnId) {
         self.connections.remove(&conn);
         self.watches.remove_conn(conn);
+        if let Some(peer) = &mut self.peer {
+            peer.waiting.forget(conn);
+        }
     }
 }

@@ -12,10 +12,14 @@ use crate::base::trace::LogLevel;
 use crate::disk::DiskError;
 use crate::node::Ctx;
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::fmt;
 
 const FILE_TXN_SNAP_LOG: &str = "org.apache.zookeeper.server.persistence.FileTxnSnapLog";
 const FILE_TXN_LOG: &str = "org.apache.zookeeper.server.persistence.FileTxnLog";
+/// How many of the newest transactions are kept for followers that lack them
+/// (`commitLogCount`).
+const COMMITTED_MAX: usize = 500;
 
 /// Why a database could not be loaded or stored. The server stops, as ZooKeeper does.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,6 +59,9 @@ pub(super) struct Database {
     pub(super) session_timeouts: SortedMap<i64, u32>,
     directory: String,
     log: TxnLog,
+    /// The newest transactions, in an ensemble.
+    committed: VecDeque<(TxnHeader, Txn)>,
+    keeps_committed: bool,
 }
 
 impl Database {
@@ -65,19 +72,54 @@ impl Database {
             session_timeouts: SortedMap::new(),
             directory: directory.to_owned(),
             log: TxnLog::new(directory),
+            committed: VecDeque::new(),
+            keeps_committed: false,
         }
+    }
+
+    /// Keeps the newest transactions for followers, from now on.
+    pub(super) fn keep_committed(&mut self) {
+        self.keeps_committed = true;
+    }
+
+    /// The newest transactions, oldest first.
+    pub(super) fn committed(&self) -> &VecDeque<(TxnHeader, Txn)> {
+        &self.committed
+    }
+
+    /// A small file beside the log, such as `currentEpoch`.
+    pub(super) fn read_small<'a>(&self, name: &str, ctx: &'a Ctx) -> Option<&'a [u8]> {
+        ctx.volume.read(&format!("{}{name}", self.directory))
+    }
+
+    /// Writes such a file, safely.
+    pub(super) fn write_small(
+        &self,
+        name: &str,
+        text: &str,
+        ctx: &mut Ctx,
+    ) -> Result<(), DatabaseError> {
+        let name = format!("{}{name}", self.directory);
+        ctx.volume.replace(&name, text.as_bytes())?;
+        ctx.fsync(&name)?;
+        Ok(())
     }
 
     /// Loads the newest whole snapshot and what the log holds beyond it; cuts off what a power cut
     /// tore. Ephemerals of sessions that no transaction knows go.
     pub(super) fn load(&mut self, ctx: &mut Ctx) -> Result<(), DatabaseError> {
-        let has_snapshot = self.load_snapshot(ctx);
+        self.load_up_to(i64::MAX, ctx)
+    }
+
+    /// Loads what is not beyond `limit`. What was torn is cut off only when there is no limit.
+    fn load_up_to(&mut self, limit: i64, ctx: &mut Ctx) -> Result<(), DatabaseError> {
+        let has_snapshot = self.load_snapshot(limit, ctx);
         let files = self.log.files(ctx.volume);
         let from = self.tree.last_processed_zxid;
         let is_needed = |name: &String| zxid_of_name(name).is_some_and(|zxid| zxid <= from);
         let first = files.iter().rposition(is_needed).unwrap_or(0);
         for name in &files[first..] {
-            self.replay(name, has_snapshot, ctx)?;
+            self.replay(name, limit, has_snapshot, ctx)?;
         }
         let (owners, zxid) = (self.tree.ephemerals.keys(), self.tree.last_processed_zxid);
         let is_dead = |owner: &i64| !self.session_timeouts.contains_key(owner);
@@ -87,11 +129,12 @@ impl Database {
         Ok(())
     }
 
-    fn load_snapshot(&mut self, ctx: &mut Ctx) -> bool {
+    fn load_snapshot(&mut self, limit: i64, ctx: &mut Ctx) -> bool {
         let prefix = format!("{}snapshot.", self.directory);
         let names = ctx.volume.list(&prefix).map(str::to_owned);
         let mut named: Vec<_> =
             names.filter_map(|name| zxid_of_name(&name).map(|zxid| (zxid, name))).collect();
+        named.retain(|(zxid, _)| *zxid <= limit);
         named.sort();
         for (zxid, name) in named.into_iter().rev() {
             let bytes = Bytes::copy_from_slice(ctx.volume.read(&name).unwrap_or_default());
@@ -116,6 +159,7 @@ impl Database {
     fn replay(
         &mut self,
         name: &str,
+        limit: i64,
         has_snapshot: bool,
         ctx: &mut Ctx,
     ) -> Result<(), DatabaseError> {
@@ -126,9 +170,12 @@ impl Database {
             return Err(DatabaseError::NoSnapshot);
         }
         for (header, txn) in &file.txns {
-            if header.zxid > self.tree.last_processed_zxid {
+            if header.zxid > self.tree.last_processed_zxid && header.zxid <= limit {
                 self.apply(header, txn, &mut Vec::new());
             }
+        }
+        if limit < i64::MAX {
+            return Ok(());
         }
         if file.txns.is_empty() {
             // Its number is the first zxid that will be given again: it must not be in the way.
@@ -162,6 +209,12 @@ impl Database {
             | Txn::Check { .. }
             | Txn::Multi(_)
             | Txn::Error(_) => {}
+        }
+        if self.keeps_committed {
+            self.committed.push_back((*header, txn.clone()));
+            if self.committed.len() > COMMITTED_MAX {
+                self.committed.pop_front();
+            }
         }
         self.tree.apply(header, txn, changes)
     }
@@ -197,6 +250,72 @@ impl Database {
         ctx.volume.replace(&name, &bytes)?;
         ctx.fsync(&name)?;
         self.log.roll();
+        Ok(())
+    }
+
+    /// The next transaction begins a new log file.
+    pub(super) fn roll(&mut self) {
+        self.log.roll();
+    }
+
+    /// Goes back to `zxid`, in memory and on the volume. False, and nothing has changed, when what
+    /// is on the volume does not lead there.
+    pub(super) fn truncate(&mut self, zxid: i64, ctx: &mut Ctx) -> Result<bool, DatabaseError> {
+        self.sync(ctx)?;
+        let mut earlier = Self::new(&self.directory);
+        earlier.keeps_committed = self.keeps_committed;
+        match earlier.load_up_to(zxid, ctx) {
+            Ok(()) if earlier.tree.last_processed_zxid == zxid => {}
+            Ok(()) | Err(DatabaseError::NoSnapshot) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        self.cut_after(zxid, ctx)?;
+        *self = earlier;
+        Ok(true)
+    }
+
+    /// Takes over a leader's snapshot, in memory and on the volume; false when it is none.
+    pub(super) fn install(
+        &mut self,
+        zxid: i64,
+        bytes: &Bytes,
+        ctx: &mut Ctx,
+    ) -> Result<bool, DatabaseError> {
+        let Ok((tree, session_timeouts)) = snapshot::decode(bytes) else { return Ok(false) };
+        self.sync(ctx)?;
+        (self.tree, self.session_timeouts) = (tree, session_timeouts);
+        self.tree.last_processed_zxid = zxid;
+        self.committed.clear();
+        self.take_snapshot(ctx)?;
+        // What this server had beyond it is no history. It goes once the snapshot is safe.
+        self.cut_after(zxid, ctx)?;
+        Ok(true)
+    }
+
+    /// Takes from the volume what lies beyond `zxid`.
+    fn cut_after(&mut self, zxid: i64, ctx: &mut Ctx) -> Result<(), DatabaseError> {
+        self.log.roll();
+        for name in self.log.files(ctx.volume) {
+            let bytes = Bytes::copy_from_slice(ctx.volume.read(&name).unwrap_or_default());
+            let unknown = |error| DatabaseError::Unknown(name.clone(), error);
+            let file = read_log(&bytes).map_err(unknown)?;
+            let kept = file.txns.partition_point(|(header, _)| header.zxid <= zxid);
+            if kept == 0 {
+                ctx.volume.delete(&name)?;
+                ctx.fsync(&name)?;
+            } else if kept < file.txns.len() {
+                ctx.volume.truncate(&name, file.ends[kept - 1])?;
+                ctx.fsync(&name)?;
+            }
+        }
+        let prefix = format!("{}snapshot.", self.directory);
+        let snapshots: Vec<String> = ctx.volume.list(&prefix).map(str::to_owned).collect();
+        for name in snapshots {
+            if zxid_of_name(&name).is_some_and(|at| at > zxid) {
+                ctx.volume.delete(&name)?;
+                ctx.fsync(&name)?;
+            }
+        }
         Ok(())
     }
 }

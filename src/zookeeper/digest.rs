@@ -29,19 +29,20 @@ fn mix(state: &mut [u32; 5], block: &[u8]) {
         words[at] =
             (words[at - 3] ^ words[at - 8] ^ words[at - 14] ^ words[at - 16]).rotate_left(1);
     }
-    let [mut a, mut b, mut c, mut d, mut e] = *state;
+    let mut now = *state;
     for (at, word) in words.iter().enumerate() {
-        let (f, constant) = match at / 20 {
-            0 => ((b & c) | (!b & d), 0x5a82_7999),
-            1 => (b ^ c ^ d, 0x6ed9_eba1),
-            2 => ((b & c) | (b & d) | (c & d), 0x8f1b_bcdc),
-            _ => (b ^ c ^ d, 0xca62_c1d6_u32),
+        let [first, x, y, z, last] = now;
+        let (mixed, constant) = match at / 20 {
+            0 => ((x & y) | (!x & z), 0x5a82_7999),
+            1 => (x ^ y ^ z, 0x6ed9_eba1),
+            2 => ((x & y) | (x & z) | (y & z), 0x8f1b_bcdc),
+            _ => (x ^ y ^ z, 0xca62_c1d6_u32),
         };
-        let next = a.rotate_left(5).wrapping_add(f).wrapping_add(e);
+        let next = first.rotate_left(5).wrapping_add(mixed).wrapping_add(last);
         let next = next.wrapping_add(constant).wrapping_add(*word);
-        (a, b, c, d, e) = (next, a, b.rotate_left(30), c, d);
+        now = [next, first, x.rotate_left(30), y, z];
     }
-    for (word, mixed) in state.iter_mut().zip([a, b, c, d, e]) {
+    for (word, mixed) in state.iter_mut().zip(now) {
         *word = word.wrapping_add(mixed);
     }
 }

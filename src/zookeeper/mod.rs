@@ -1,6 +1,6 @@
 //! Layer 3: a ZooKeeper 3.5 server: data tree, sessions, watches, transaction log and snapshots,
-//! and the pipeline that a request takes through them. Standalone so far; the ensemble (election,
-//! synchronisation, broadcast) will take its place between the sync and the commit of the pipeline.
+//! and the pipeline that a request takes through them. In an ensemble ([`quorum`]) election,
+//! synchronisation and broadcast take the place of the pipeline.
 //!
 //! In ZooKeeper: `org.apache.zookeeper.server`.
 
@@ -15,6 +15,7 @@ mod path;
 mod picture;
 mod pipeline;
 mod prep;
+mod quorum;
 mod read;
 mod server;
 mod session;

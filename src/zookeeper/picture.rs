@@ -1,9 +1,10 @@
 //! What the page and the checkers see of a server.
 
+use super::quorum::Role;
 use super::server::ZooKeeperServer;
 use super::session::Session;
 use super::tree::Znode;
-use crate::base::ConnId;
+use crate::base::{ConnId, Span, Time};
 use crate::node::view::{SessionView, ZnodeView, ZooKeeperView, preview};
 
 /// How many znodes a view carries.
@@ -14,11 +15,33 @@ impl ZooKeeperServer {
     pub(super) fn picture(&self) -> ZooKeeperView {
         let znodes = self.database.tree.nodes.iter().take(ZNODES_SHOWN_MAX);
         ZooKeeperView {
-            role: "standalone".to_owned(),
+            role: self.mode().to_owned(),
+            epoch: self.peer.as_ref().map_or(0, |peer| peer.epoch() as u32),
+            is_serving: self.is_serving(),
             last_zxid: self.database.tree.last_processed_zxid,
-            sessions: self.sessions.iter().map(|(id, session)| self.session(id, session)).collect(),
+            sessions: self.session_views(),
             znodes: znodes.map(|(path, znode)| self.znode(path, znode)).collect(),
         }
+    }
+
+    /// The sessions with their time, which only the leader counts; a follower knows who they are, and
+    /// that the leader spoke of them when it was last heard.
+    fn session_views(&self) -> Vec<SessionView> {
+        let heard = match self.peer.as_ref().map(|peer| &peer.role) {
+            Some(Role::Following(follower)) => follower.heard(),
+            Some(Role::Looking) => Time::ZERO,
+            Some(Role::Leading(_)) | None => {
+                let sessions = self.sessions.iter();
+                return sessions.map(|(id, session)| self.session(id, session)).collect();
+            }
+        };
+        let sessions = self.database.session_timeouts.iter();
+        let known = sessions.map(|(id, timeout_ms)| {
+            let session = Session { timeout_ms: *timeout_ms, last_heard: heard, is_closing: false };
+            let expires = heard + Span::from_millis(u64::from(*timeout_ms));
+            SessionView { expires, ..self.session(*id, &session) }
+        });
+        known.collect()
     }
 
     fn session(&self, id: i64, session: &Session) -> SessionView {

@@ -10,6 +10,7 @@ use super::connections::Connection;
 use super::database::{Database, DatabaseError};
 use super::four_letter::Statistics;
 use super::pipeline::{Asked, Client, Committed, Pipeline};
+use super::quorum::Peer;
 use super::read::Read;
 use super::session::SessionTracker;
 use super::tree::Applied;
@@ -39,6 +40,10 @@ pub struct ZooKeeperServer {
     pub(super) snapshot_after: u64,
     /// What is counted.
     pub(super) statistics: Statistics,
+    /// Its place in an ensemble; none for a server on its own.
+    pub(super) peer: Option<Peer>,
+    /// Transactions applied since the last snapshot, in an ensemble.
+    pub(super) applied_since_snapshot: u64,
 }
 
 impl Process for ZooKeeperServer {
@@ -46,16 +51,7 @@ impl Process for ZooKeeperServer {
         let outcome = match input {
             Input::Start { .. } => self.start(ctx),
             Input::Wake => self.wake(ctx),
-            Input::Link(LinkInput::Accepted { conn, from, .. }) => {
-                self.connections.insert(conn, Connection::new(&from));
-                Ok(())
-            }
-            Input::Link(LinkInput::Frame(conn, frame)) => self.take_frame(conn, &frame, ctx),
-            Input::Link(LinkInput::Closed(conn, _)) => {
-                self.forget(conn);
-                Ok(())
-            }
-            Input::Link(LinkInput::Opened(_)) => Ok(()),
+            Input::Link(input) => self.take_link(input, ctx),
             Input::Command { id, .. } => {
                 ctx.answer(id, Err("A ZooKeeper server takes no commands.".to_owned()));
                 Ok(())
@@ -73,7 +69,8 @@ impl Process for ZooKeeperServer {
     fn next_wakeup(&self) -> Option<Wakeup> {
         let flush = self.pipeline.flush_at().map(|at| (at, "log sync"));
         let expiry = self.sessions.next_expiry().map(|at| (at, "session expiry"));
-        let (at, reason) = flush.into_iter().chain(expiry).min()?;
+        let quorum = self.peer.as_ref().and_then(Peer::next_wakeup);
+        let (at, reason) = flush.into_iter().chain(expiry).chain(quorum).min()?;
         Some(Wakeup { at, reason: reason.to_owned() })
     }
 
@@ -94,6 +91,8 @@ impl ZooKeeperServer {
             pipeline: Pipeline::default(),
             snapshot_after: config.snap_count,
             statistics: Statistics::default(),
+            peer: config.ensemble.as_ref().map(Peer::new),
+            applied_since_snapshot: 0,
             config,
         })
     }
@@ -107,21 +106,44 @@ impl ZooKeeperServer {
             tick_time.as_millis(),
         );
         ctx.log(LogLevel::Info, ZOO_KEEPER_SERVER, text);
+        if self.peer.is_some() {
+            self.database.keep_committed();
+        }
         self.database.load(ctx)?;
-        self.database.take_snapshot(ctx)?;
+        let is_new = self.database.tree.last_processed_zxid == 0;
+        // In an ensemble what was logged last may still be cut off: no snapshot may hold it.
+        if self.peer.is_none() || is_new {
+            self.database.take_snapshot(ctx)?;
+        }
         self.pipeline = Pipeline::new(self.database.tree.last_processed_zxid);
         self.snapshot_after = self.draw_snapshot_threshold(ctx);
-        // Nobody could reach the server while it was down: every session gets its whole timeout.
         let now = ctx.now();
-        self.sessions = SessionTracker::new(STANDALONE_ID, tick_time, now);
-        for (session, timeout_ms) in &self.database.session_timeouts {
-            self.sessions.add(*session, *timeout_ms, now);
-        }
         let port = self.config.client_port;
         let text = format!("binding to port 0.0.0.0/0.0.0.0:{port}");
         ctx.log(LogLevel::Info, "org.apache.zookeeper.server.NIOServerCnxnFactory", text);
         ctx.listen(port);
+        if self.peer.is_some() {
+            self.sessions = SessionTracker::new(self.server_id(), tick_time, now);
+            return self.start_peer(ctx);
+        }
+        // Nobody could reach the server while it was down: every session gets its whole timeout.
+        self.sessions = SessionTracker::new(STANDALONE_ID, tick_time, now);
+        for (session, timeout_ms) in &self.database.session_timeouts {
+            self.sessions.add(*session, *timeout_ms, now);
+        }
         ctx.trace(TraceEvent::ZooKeeperRoleChanged { role: "standalone".to_owned(), epoch: 0 });
+        Ok(())
+    }
+
+    fn take_link(&mut self, input: LinkInput, ctx: &mut Ctx) -> Result<(), DatabaseError> {
+        match self.peer_link(input, ctx)? {
+            Some(LinkInput::Accepted { conn, from, .. }) => {
+                self.connections.insert(conn, Connection::new(&from));
+            }
+            Some(LinkInput::Frame(conn, frame)) => return self.take_frame(conn, &frame, ctx),
+            Some(LinkInput::Closed(conn, _)) => self.forget(conn),
+            Some(LinkInput::Opened(_)) | None => {}
+        }
         Ok(())
     }
 
@@ -144,6 +166,16 @@ impl ZooKeeperServer {
         if self.pipeline.flush_at().is_some_and(|at| at <= ctx.now()) {
             self.flush(ctx)?;
         }
+        self.wake_peer(ctx)
+    }
+
+    /// A snapshot of what was applied, once enough was.
+    pub(super) fn snapshot_when_due(&mut self, ctx: &mut Ctx) -> Result<(), DatabaseError> {
+        if self.applied_since_snapshot > self.snapshot_after {
+            self.applied_since_snapshot = 0;
+            self.snapshot_after = self.draw_snapshot_threshold(ctx);
+            self.database.take_snapshot(ctx)?;
+        }
         Ok(())
     }
 
@@ -159,28 +191,32 @@ impl ZooKeeperServer {
     }
 
     /// The session was heard of; false when there is none or it is closing.
-    pub(super) fn touch(&mut self, session: i64, now: Time) -> bool {
+    pub(super) fn touch(&mut self, session: i64, timeout_ms: u32, now: Time) -> bool {
+        if let Some(follower) = self.follower() {
+            follower.touch(session, timeout_ms);
+            return true;
+        }
         self.sessions.touch(session, now)
     }
 
     /// Whether clients are served.
     pub(super) fn is_serving(&self) -> bool {
-        true
+        self.peer.as_ref().is_none_or(Peer::is_serving)
     }
 
     /// What the server is, in the words of `srvr`.
     pub(super) fn mode(&self) -> &'static str {
-        "standalone"
+        self.peer.as_ref().map_or("standalone", Peer::mode)
     }
 
     /// Its number in the ensemble, 0 without one.
     pub(super) fn server_id(&self) -> u8 {
-        0
+        self.peer.as_ref().map_or(0, |peer| peer.config.id)
     }
 
     /// Requests that wait for their transaction.
     pub(super) fn outstanding_requests(&self) -> usize {
-        self.pipeline.len()
+        self.pipeline.len() + self.peer.as_ref().map_or(0, |peer| peer.waiting.len())
     }
 
     pub(super) fn submit(
@@ -189,6 +225,9 @@ impl ZooKeeperServer {
         asked: Asked,
         ctx: &mut Ctx,
     ) -> Result<(), DatabaseError> {
+        if self.peer.is_some() {
+            return self.submit_to_ensemble(client, asked, ctx);
+        }
         let connection = client.conn.and_then(|conn| self.connections.get(&conn));
         let ids = connection.map_or(&[][..], |connection| &connection.ids);
         if let Some(committed) =
@@ -229,10 +268,19 @@ impl ZooKeeperServer {
         }
     }
 
-    fn apply(&mut self, header: &TxnHeader, txn: &Txn, ctx: &mut Ctx) -> Applied {
+    /// Answers a request that changes nothing.
+    pub(super) fn answer_read(&mut self, client: Client, asked: Asked, ctx: &mut Ctx) {
+        self.finish(Committed { client, asked, txn: None }, ctx);
+    }
+
+    pub(super) fn apply(&mut self, header: &TxnHeader, txn: &Txn, ctx: &mut Ctx) -> Applied {
         let mut changes = Vec::new();
         let applied = self.database.apply(header, txn, &mut changes);
-        self.pipeline.applied(header.zxid);
+        self.applied_since_snapshot += 1;
+        match self.leader() {
+            Some(leader) => leader.applied(header.zxid),
+            None => self.pipeline.applied(header.zxid),
+        }
         let (op, path) = (txn.name().to_owned(), txn.path().to_owned());
         ctx.trace(TraceEvent::TransactionApplied { zxid: header.zxid, op, path });
         for change in &changes {

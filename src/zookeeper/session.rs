@@ -91,6 +91,12 @@ impl SessionTracker {
         self.sessions.remove(&id).is_some()
     }
 
+    /// Forgets all sessions; their numbers are not given again.
+    pub(super) fn clear(&mut self) {
+        self.sessions.clear();
+        self.expiry = Timers::default();
+    }
+
     /// The session, if it is known.
     pub(super) fn get(&self, id: i64) -> Option<&Session> {
         self.sessions.get(&id)

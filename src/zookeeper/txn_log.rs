@@ -45,6 +45,8 @@ pub(super) fn zxid_of_name(name: &str) -> Option<i64> {
 pub(super) struct LogFile {
     /// Its transactions.
     pub txns: Vec<(TxnHeader, Txn)>,
+    /// Where each of them ends.
+    pub ends: Vec<u64>,
     /// Bytes up to the end of the last whole record; 0 when not even the header is whole.
     pub valid_len: u64,
 }
@@ -64,6 +66,7 @@ pub(super) fn read_log(bytes: &Bytes) -> Result<LogFile, UnknownTxn> {
     while let Some(record) = next_record(&mut reader) {
         file.txns.push(decode(&record).map_err(UnknownTxn)?);
         file.valid_len = reader.position() as u64;
+        file.ends.push(file.valid_len);
     }
     Ok(file)
 }

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::{FrameKind, FrameSummary, Names};
+use crate::wire::jute;
 use crate::wire::zookeeper::{
     self, ConnectRequest, ConnectResponse, FrameShape, KeeperCode, MultiResult, OpCode, Reply,
-    Request, decode_event, decode_reply, decode_request, event_type,
+    Request, decode_event, decode_reply, decode_request, event_type, quorum,
 };
 
 pub(super) fn summarize(frame: &Bytes, shape: FrameShape) -> FrameSummary {
@@ -45,6 +46,24 @@ pub(super) fn summarize(frame: &Bytes, shape: FrameShape) -> FrameSummary {
                 }
             }
             Err(error) => FrameSummary::malformed("event", error),
+        },
+        FrameShape::ElectionHello => match jute::decode::<quorum::ConnectionHello>(frame) {
+            Ok(hello) => line("election", format!("election hello from {}", hello.server)),
+            Err(error) => FrameSummary::malformed("election", error),
+        },
+        FrameShape::Vote => match jute::decode::<quorum::Notification>(frame) {
+            Ok(vote) => line("vote", quorum::vote_line(&vote)),
+            Err(error) => FrameSummary::malformed("vote", error),
+        },
+        FrameShape::QuorumPacket => match jute::decode::<quorum::QuorumPacket>(frame) {
+            Ok(packet) => {
+                let mut summary = line(quorum::packet::name(packet.kind), packet.line());
+                if packet.kind == quorum::packet::PING {
+                    summary.kind = FrameKind::Heartbeat;
+                }
+                summary
+            }
+            Err(error) => FrameSummary::malformed("quorum packet", error),
         },
     }
 }

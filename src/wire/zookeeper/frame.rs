@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     KeeperCode, OpCode, Reply, ReplyHeader, Request, RequestHeader, WatcherEvent, XID_AUTH,
-    XID_NOTIFICATION, XID_PING, XID_SET_WATCHES,
+    XID_NOTIFICATION, XID_PING, XID_SET_WATCHES, quorum,
 };
 use crate::wire::jute::{self, FORM};
 use crate::wire::schema::{Field, read_field};
@@ -246,6 +246,12 @@ pub enum FrameShape {
     Reply(OpCode),
     /// A watch event.
     Event,
+    /// The first frame on an election connection.
+    ElectionHello,
+    /// A vote.
+    Vote,
+    /// A packet between leader and follower.
+    QuorumPacket,
 }
 
 /// The field tree of a frame, as far as it can be read.
@@ -273,6 +279,14 @@ pub fn describe(frame: &Bytes, shape: FrameShape) -> FieldNode {
                 .and_then(|_| WatcherEvent::read(&mut reader, FORM));
             ("watch event".to_owned(), event.map(drop))
         }
+        FrameShape::ElectionHello => {
+            let hello = quorum::ConnectionHello::read(&mut reader, FORM);
+            ("election hello".to_owned(), hello.map(drop))
+        }
+        FrameShape::Vote => {
+            ("vote".to_owned(), quorum::Notification::read(&mut reader, FORM).map(drop))
+        }
+        FrameShape::QuorumPacket => return quorum::describe_packet(frame),
     };
     reader.into_tree(name, outcome.as_ref().copied())
 }

@@ -64,6 +64,15 @@ fn again(shape: FrameShape, frame: &Bytes) -> Result<Bytes, DecodeError> {
             Ok(encode_reply(header.xid, header.zxid, KeeperCode(header.err), body.as_ref()))
         }
         FrameShape::Event => decode_event(frame).map(|event| encode_event(&event)),
+        FrameShape::ElectionHello => {
+            jute::decode::<quorum::ConnectionHello>(frame).map(|hello| jute::encode(&hello))
+        }
+        FrameShape::Vote => {
+            jute::decode::<quorum::Notification>(frame).map(|vote| jute::encode(&vote))
+        }
+        FrameShape::QuorumPacket => {
+            jute::decode::<quorum::QuorumPacket>(frame).map(|packet| jute::encode(&packet))
+        }
     }
 }
 
