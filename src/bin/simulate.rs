@@ -1,9 +1,10 @@
 //! The simulator: `simulate --seeds A..B --minutes M [--faults all|kill,power,pause,isolate] [--json] [--trace] [--quiet]`
-//! (or `--seconds S`). Each seed is run twice and must give the same trace; seeds run side by side.
+//! (or `--seconds S`; `--workload zookeeper` for an ensemble alone). Each seed is run twice and must give the same trace; seeds run side by side.
 //! Exit codes: 0 clean, 1 safety, 2 liveness, 3 panic, 4 not deterministic, 64 wrong arguments.
 
-use kafkarium::base::{Span, TraceEvent};
-use kafkarium::host::simulation::{Faults, Report, simulate, simulate_watched};
+use kafkarium::base::{Span, TraceEvent, TraceRecord};
+use kafkarium::host::ensemble_simulation::simulate_ensemble;
+use kafkarium::host::simulation::{Faults, Report, simulate_watched};
 use kafkarium::world::check::Counts;
 use std::ops::Range;
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ struct Arguments {
     quiet: bool,
     /// Print every event but the frames.
     trace: bool,
+    /// The ZooKeeper ensemble alone, instead of a Kafka cluster.
+    zookeeper: bool,
 }
 
 fn main() -> ExitCode {
@@ -29,7 +32,7 @@ fn main() -> ExitCode {
         Err(problem) => {
             eprintln!("simulate: {problem}");
             eprintln!(
-                "usage: simulate --seeds A..B --minutes M [--faults all|none|kill,power,pause,isolate] [--json] [--trace] [--quiet]"
+                "usage: simulate --seeds A..B --minutes M [--faults all|none|kill,power,pause,isolate] [--workload kafka|zookeeper] [--json] [--trace] [--quiet]"
             );
             return ExitCode::from(64);
         }
@@ -84,13 +87,13 @@ struct Run {
 }
 
 fn run(seed: u64, arguments: &Arguments) -> Run {
-    let report = simulate_watched(seed, arguments.wild, arguments.faults, |record| {
+    let report = run_once(seed, arguments, |record| {
         if arguments.trace && !matches!(record.event, TraceEvent::FrameSent { .. }) {
             let source = record.source.map(|source| source.to_string()).unwrap_or_default();
             println!("{} {source} {:?}", record.at, record.event);
         }
     });
-    let again = simulate(seed, arguments.wild, arguments.faults).trace_hash;
+    let again = run_once(seed, arguments, |_| ()).trace_hash;
     let other_hash = Some(again).filter(|again| *again != report.trace_hash);
     let code = match &report {
         _ if !report.panics.is_empty() => 3,
@@ -100,6 +103,14 @@ fn run(seed: u64, arguments: &Arguments) -> Run {
         _ => 0,
     };
     Run { report, other_hash, code }
+}
+
+fn run_once(seed: u64, arguments: &Arguments, watch: impl FnMut(&TraceRecord)) -> Report {
+    if arguments.zookeeper {
+        simulate_ensemble(seed, arguments.wild, arguments.faults, watch)
+    } else {
+        simulate_watched(seed, arguments.wild, arguments.faults, watch)
+    }
 }
 
 /// What all seeds came to.
@@ -128,10 +139,11 @@ impl Total {
         let Self { seeds, failed, virtual_seconds, counts, excused_losses, .. } = self;
         let wall_ms = wall.as_millis().max(1);
         let times = u128::from(*virtual_seconds) * 1_000 / wall_ms;
-        let Counts { elections, truncations, rebalances, acknowledged, .. } = counts;
+        let Counts { elections, zookeeper_leaders, truncations, .. } = counts;
+        let Counts { rebalances, acknowledged, .. } = counts;
         format!(
             "{seeds} seeds twice, {failed} failed: {virtual_seconds} virtual seconds in {wall_ms} ms ({times} × life); \
-             {elections} elections, {truncations} truncations, {rebalances} rebalances, \
+             {elections} elections, {zookeeper_leaders} ZooKeeper leaders, {truncations} truncations, {rebalances} rebalances, \
              {acknowledged} acknowledged, {excused_losses} lost with excuse"
         )
     }
@@ -151,13 +163,14 @@ fn print(run: &Run, arguments: &Arguments) {
     }
     let counts = &report.counts;
     println!(
-        "seed {} hash {} {} s: {} faults, {} elections, {} truncations, {} rebalances, {} expiries, \
+        "seed {} hash {} {} s: {} faults, {} elections, {} ZooKeeper leaders, {} truncations, {} rebalances, {} expiries, \
          {} sent, {} acknowledged, {} failed, {} consumed, {} lost with excuse: {}",
         report.seed,
         report.trace_hash,
         report.virtual_seconds,
         report.faults,
         counts.elections,
+        counts.zookeeper_leaders,
         counts.truncations,
         counts.rebalances,
         counts.session_expiries,
@@ -179,14 +192,16 @@ fn print(run: &Run, arguments: &Arguments) {
     }
     if *code != 0 {
         let (seed, wild) = (report.seed, arguments.wild.as_millis() / 1_000);
-        println!("  again: simulate --seeds {seed}..{} --seconds {wild}", seed + 1);
+        let workload = if arguments.zookeeper { " --workload zookeeper" } else { "" };
+        println!("  again: simulate{workload} --seeds {seed}..{} --seconds {wild}", seed + 1);
     }
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let wild = Span::from_secs(120);
     let (json, quiet, trace) = (false, false, false);
-    let mut arguments = Arguments { seeds: 0..10, wild, faults: Faults::ALL, json, quiet, trace };
+    let mut arguments =
+        Arguments { seeds: 0..10, wild, faults: Faults::ALL, json, quiet, trace, zookeeper: false };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));
         match word.as_str() {
@@ -200,6 +215,13 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--minutes" => arguments.wild = seconds(&value()?, 60)?,
             "--seconds" => arguments.wild = seconds(&value()?, 1)?,
             "--faults" => arguments.faults = faults(&value()?)?,
+            "--workload" => {
+                arguments.zookeeper = match value()?.as_str() {
+                    "kafka" => false,
+                    "zookeeper" => true,
+                    other => return Err(format!("{other:?} is not a workload")),
+                }
+            }
             "--json" => arguments.json = true,
             "--quiet" => arguments.quiet = true,
             "--trace" => arguments.trace = true,

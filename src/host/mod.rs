@@ -3,6 +3,8 @@
 
 #[cfg(target_arch = "wasm32")]
 pub mod browser;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod ensemble_simulation;
 pub mod local;
 pub mod protocol;
 pub mod simulation;

@@ -95,6 +95,10 @@ const SANDBOX_BROKER: [(&str, &str); 3] = [
 pub const KAFKA_PORT: u16 = 9092;
 /// ZooKeeper's port.
 pub const ZOOKEEPER_PORT: u16 = 2181;
+/// Where ZooKeeper's followers find their leader.
+const QUORUM_PORT: u16 = 2888;
+/// Where ZooKeeper's servers vote.
+const ELECTION_PORT: u16 = 3888;
 
 impl Profile {
     /// One-way latency.
@@ -216,11 +220,23 @@ impl WorldConfig {
 
     /// A ZooKeeper server and `brokers` brokers, each on a machine of its own name.
     pub fn cluster(profile: Profile, seed: u64, brokers: usize) -> Self {
+        Self::cluster_on(profile, seed, brokers, 1)
+    }
+
+    /// An ensemble of `zookeepers` servers and `brokers` brokers, each on a machine of its own name.
+    pub fn cluster_on(profile: Profile, seed: u64, brokers: usize, zookeepers: usize) -> Self {
         let hosts: Vec<String> = (1..=brokers).map(|id| format!("broker-{id}")).collect();
         let bootstrap: Vec<String> = hosts.iter().map(|h| format!("{h}:{KAFKA_PORT}")).collect();
-        let zookeeper = format!("zookeeper-1:{ZOOKEEPER_PORT}");
+        let servers: Vec<String> =
+            (1..=zookeepers).map(|id| format!("zookeeper-{id}:{ZOOKEEPER_PORT}")).collect();
+        let zookeeper = servers.join(",");
         let mut config = Self::of_profile(profile, seed, &bootstrap.join(","), &zookeeper);
-        config.process("zookeeper-1", Program::ZooKeeper, zookeeper_properties(profile));
+        for id in 1..=zookeepers {
+            let mut own = zookeeper_properties(profile);
+            let member = |id| (format!("zookeeper-{id}"), QUORUM_PORT, ELECTION_PORT);
+            ensemble(&mut own, id, zookeepers, member);
+            config.process(&format!("zookeeper-{id}"), Program::ZooKeeper, own);
+        }
         for (place, host) in hosts.iter().enumerate() {
             let own = broker(profile, place + 1, host, KAFKA_PORT, &zookeeper);
             config.process(host, Program::Broker, own);
@@ -231,7 +247,12 @@ impl WorldConfig {
     /// The world that a person finds: a ZooKeeper server, three brokers, a topic `orders` of three
     /// partitions and three replicas, a producer, and a group `g1` of two consumers.
     pub fn sandbox(profile: Profile, seed: u64) -> Self {
-        let mut config = Self::cluster(profile, seed, 3);
+        Self::sandbox_on(profile, seed, 1)
+    }
+
+    /// The same on an ensemble of `zookeepers` servers.
+    pub fn sandbox_on(profile: Profile, seed: u64, zookeepers: usize) -> Self {
+        let mut config = Self::cluster_on(profile, seed, 3, zookeepers);
         config.client("admin-1", Program::Admin, &[]);
         config.client("producer-1", Program::Producer, &[("acks", "all"), ("topic", "orders")]);
         for name in ["consumer-1", "consumer-2"] {
@@ -250,21 +271,39 @@ impl WorldConfig {
 
     /// The world behind the gateway: everything on the machine `localhost`, brokers on ports from
     /// `kafka_port` on, so that what the brokers advertise is where the gateway listens.
-    pub fn gateway(brokers: usize, seed: u64, kafka_port: u16, zookeeper_port: u16) -> Self {
+    pub fn gateway(
+        brokers: usize,
+        zookeepers: usize,
+        seed: u64,
+        kafka_port: u16,
+        zookeeper_port: u16,
+    ) -> Self {
         let host = "localhost";
         let ports = (1..=brokers).zip(kafka_port..);
         let bootstrap: Vec<String> =
             ports.clone().map(|(_, port)| format!("{host}:{port}")).collect();
-        let zookeeper = format!("{host}:{zookeeper_port}");
+        let servers: Vec<String> = (0..zookeepers)
+            .zip(zookeeper_port..)
+            .map(|(_, port)| format!("{host}:{port}"))
+            .collect();
+        let zookeeper = servers.join(",");
         let profile = Profile::Native;
         let mut config = Self::of_profile(profile, seed, &bootstrap.join(","), &zookeeper);
         let mut add = |name: String, program, properties| {
             let machine = host.to_owned();
             config.processes.push(ProcessConfig { name, machine, program, properties });
         };
-        let mut server = zookeeper_properties(profile);
-        server.set("clientPort", zookeeper_port.to_string());
-        add("zookeeper-1".to_owned(), Program::ZooKeeper, server);
+        for (id, port) in (1..=zookeepers).zip(zookeeper_port..) {
+            let mut server = zookeeper_properties(profile);
+            server.set("clientPort", port.to_string());
+            // One machine, so each server has ports of its own.
+            let member = |id: usize| {
+                let offset = u16::try_from(id).unwrap_or_default() - 1;
+                (host.to_owned(), QUORUM_PORT + offset, ELECTION_PORT + offset)
+            };
+            ensemble(&mut server, id, zookeepers, member);
+            add(format!("zookeeper-{id}"), Program::ZooKeeper, server);
+        }
         for (id, port) in ports {
             let mut own = broker(profile, id, host, port, &zookeeper);
             let replicas = brokers.min(3).to_string();
@@ -273,6 +312,25 @@ impl WorldConfig {
             add(format!("broker-{id}"), Program::Broker, own);
         }
         config
+    }
+}
+
+/// What server `id` of `servers` must know about its ensemble; nothing when it is alone.
+fn ensemble(
+    properties: &mut Properties,
+    id: usize,
+    servers: usize,
+    member: impl Fn(usize) -> (String, u16, u16),
+) {
+    if servers < 2 {
+        return;
+    }
+    properties.set("myid", id.to_string());
+    properties.set("initLimit", "10");
+    properties.set("syncLimit", "5");
+    for id in 1..=servers {
+        let (host, quorum, election) = member(id);
+        properties.set(&format!("server.{id}"), format!("{host}:{quorum}:{election}"));
     }
 }
 

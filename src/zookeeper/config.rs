@@ -2,9 +2,8 @@
 //!
 //! In ZooKeeper: `server.quorum.QuorumPeerConfig`.
 
-use crate::base::{Span, limits};
+use crate::base::{SortedMap, Span, limits};
 use crate::node::{ConfigError, Properties};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// What a server is told.
@@ -54,7 +53,7 @@ pub(super) struct EnsembleConfig {
     /// Its own number: `myid`, a property here instead of a file.
     pub id: u8,
     /// All members.
-    pub servers: BTreeMap<u8, QuorumServer>,
+    pub servers: SortedMap<u8, QuorumServer>,
     /// How long finding an epoch and synchronising may take: `initLimit` ticks.
     pub init_limit: Span,
     /// How long leader and follower may be silent: `syncLimit` ticks.
@@ -72,7 +71,7 @@ impl EnsembleConfig {
             value: value.to_owned(),
             reason: reason.to_owned(),
         };
-        let mut servers = BTreeMap::new();
+        let mut servers = SortedMap::new();
         for (key, value) in &properties.0 {
             let Some(number) = key.strip_prefix("server.") else { continue };
             let bad = || refuse(key, value, "not host:port:port for a server from 1 to 255");

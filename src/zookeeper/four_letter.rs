@@ -7,10 +7,9 @@
 use super::connections::Connection;
 use super::server::ZooKeeperServer;
 use crate::base::trace::LogLevel;
-use crate::base::{ConnId, Span};
+use crate::base::{ConnId, SortedMap, SortedSet, Span};
 use crate::node::Ctx;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The words that a server knows.
@@ -153,7 +152,7 @@ impl ZooKeeperServer {
             .iter()
             .map(|(path, node)| path.len() + node.data.as_ref().map_or(0, Bytes::len))
             .sum();
-        let ephemerals: usize = tree.ephemerals.values().map(std::collections::BTreeSet::len).sum();
+        let ephemerals: usize = tree.ephemerals.values().map(SortedSet::len).sum();
         let lines = [
             ("version", VERSION.to_owned()),
             ("avg_latency", average.to_string()),
@@ -176,7 +175,7 @@ impl ZooKeeperServer {
     }
 
     fn dump(&self) -> String {
-        let mut buckets: BTreeMap<_, Vec<i64>> = BTreeMap::new();
+        let mut buckets: SortedMap<_, Vec<i64>> = SortedMap::new();
         for (id, _) in self.sessions.iter() {
             if let Some(at) = self.sessions.expires(id) {
                 buckets.entry(at).or_default().push(id);
@@ -206,7 +205,7 @@ impl ZooKeeperServer {
 
     /// The watches, with the sessions below each path or the paths below each session.
     fn watch_lists(&self, by_path: bool) -> String {
-        let mut lists: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut lists: SortedMap<String, Vec<String>> = SortedMap::new();
         for (conn, path) in self.watches.iter() {
             let session = self.connections.get(&conn).map_or(0, |connection| connection.session);
             let session = format!("0x{session:x}");

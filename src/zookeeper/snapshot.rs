@@ -7,7 +7,7 @@
 use super::tree::{DataTree, StatPersisted, Znode};
 use super::txn::{get, put};
 use super::txn_log::adler32;
-use crate::base::SortedMap;
+use crate::base::{SortedMap, SortedSet};
 use crate::wire::{DecodeError, Reader, Writer};
 use bytes::Bytes;
 
@@ -134,7 +134,7 @@ fn read_znode(reader: &mut Reader) -> Result<Znode, DecodeError> {
         ephemeral_owner,
         pzxid,
     };
-    Ok(Znode { data, acl, stat, children: std::collections::BTreeSet::new() })
+    Ok(Znode { data, acl, stat, children: SortedSet::new() })
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@
 use super::acl_cache::{AclCache, OPEN_ACL_UNSAFE_ID};
 use super::path::{name_of, parent_of};
 use super::txn::{Txn, TxnHeader};
+use crate::base::{SortedMap, SortedSet};
 use crate::wire::zookeeper::{Acl, KeeperCode, Stat, permission};
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What is kept of a znode's stat; the rest is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -47,7 +47,7 @@ pub(super) struct Znode {
     /// Its stat.
     pub stat: StatPersisted,
     /// Names of its children.
-    pub children: BTreeSet<String>,
+    pub children: SortedSet<String>,
 }
 
 impl Znode {
@@ -103,8 +103,8 @@ impl Applied {
 /// The tree.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct DataTree {
-    pub(super) nodes: BTreeMap<String, Znode>,
-    pub(super) ephemerals: BTreeMap<i64, BTreeSet<String>>,
+    pub(super) nodes: SortedMap<String, Znode>,
+    pub(super) ephemerals: SortedMap<i64, SortedSet<String>>,
     pub(super) acls: AclCache,
     /// Zxid of the last transaction applied.
     pub(super) last_processed_zxid: i64,
@@ -131,8 +131,8 @@ impl DataTree {
     /// Not even a root, for a snapshot to fill.
     pub(super) fn empty() -> Self {
         Self {
-            nodes: BTreeMap::new(),
-            ephemerals: BTreeMap::new(),
+            nodes: SortedMap::new(),
+            ephemerals: SortedMap::new(),
             acls: AclCache::default(),
             last_processed_zxid: 0,
         }
@@ -255,7 +255,7 @@ impl DataTree {
             ..StatPersisted::default()
         };
         let acl = self.acls.take(acl);
-        let znode = Znode { data: data.clone(), acl, stat, children: BTreeSet::new() };
+        let znode = Znode { data: data.clone(), acl, stat, children: SortedSet::new() };
         let stat = znode.stat();
         self.insert(path, znode);
         changes.push(Change::Created(path.clone()));

@@ -173,8 +173,8 @@ impl Watches {
     /// How many connections watch, how many paths are watched, and how many watches that is.
     pub(super) fn totals(&self) -> (usize, usize, usize) {
         let Self { data, child } = self;
-        let conns: BTreeSet<_> = data.by_conn.keys().chain(child.by_conn.keys()).collect();
-        let watches = data.by_conn.values().chain(child.by_conn.values()).map(BTreeSet::len).sum();
+        let conns: SortedSet<_> = data.by_conn.keys().chain(child.by_conn.keys()).collect();
+        let watches = data.by_conn.values().chain(child.by_conn.values()).map(SortedSet::len).sum();
         (conns.len(), data.by_path.len() + child.by_path.len(), watches)
     }
 

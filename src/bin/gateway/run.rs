@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const USAGE: &str = "usage: gateway [--brokers N] [--zookeepers 1] [--kafka-port P] \
+const USAGE: &str = "usage: gateway [--brokers N] [--zookeepers N] [--kafka-port P] \
     [--zookeeper-port P] [--data DIR] [--script FILE] [--bind ADDRESS] [--seed N]";
 
 /// Virtual time that a process has to stop cleanly.
@@ -53,8 +53,8 @@ impl Options {
                 _ => return Err(format!("{option} is not an option")),
             }
         }
-        if options.zookeepers != 1 {
-            return Err("--zookeepers: only one server so far".to_owned());
+        if options.zookeepers == 0 || options.zookeepers > 7 {
+            return Err("--zookeepers: from 1 to 7".to_owned());
         }
         if options.brokers == 0 || options.brokers > 20 {
             return Err("--brokers: from 1 to 20".to_owned());
@@ -77,6 +77,7 @@ pub(super) fn main() -> ExitCode {
 fn serve(options: &Options) -> Result<(), String> {
     let mut config = WorldConfig::gateway(
         usize::from(options.brokers),
+        usize::from(options.zookeepers),
         options.seed,
         options.kafka_port,
         options.zookeeper_port,
@@ -94,7 +95,8 @@ fn serve(options: &Options) -> Result<(), String> {
         }
     }
     let brokers = (0..options.brokers).map(|n| (options.kafka_port + n, limits::FRAME_BYTES_MAX));
-    let zookeepers = std::iter::once((options.zookeeper_port, limits::JUTE_BYTES_MAX));
+    let zookeepers =
+        (0..options.zookeepers).map(|n| (options.zookeeper_port + n, limits::JUTE_BYTES_MAX));
     let ports: Vec<Port> = brokers
         .chain(zookeepers)
         .map(|(port, frame_bytes_max)| Port {

@@ -2,18 +2,22 @@
 //! A checker never looks into a process; what it cannot see, a person could not see either.
 
 mod committed;
+mod ensemble;
 mod leaders;
 mod liveness;
 mod loss;
 mod owners;
+mod sessions;
 
 pub use committed::ConsistentCommittedData;
+pub use ensemble::AgreedTransactions;
 pub use leaders::SingleLeader;
 pub use liveness::unfinished;
 pub use loss::NoAckedLoss;
 pub use owners::OneOwnerPerGeneration;
+pub use sessions::{SessionHistories, WORKLOAD_LOGGER};
 
-use crate::base::{SortedSet, Time, TopicPartition, TraceEvent, TraceRecord};
+use crate::base::{ProcessId, SortedSet, Time, TopicPartition, TraceEvent, TraceRecord};
 use crate::node::ProcessView;
 use serde::Serialize;
 
@@ -35,6 +39,8 @@ pub struct Counts {
     pub elections: u64,
     /// Of these, from outside the ISR.
     pub unclean_elections: u64,
+    /// ZooKeeper leaders elected.
+    pub zookeeper_leaders: u64,
     /// Controllers elected.
     pub controllers: u64,
     /// Logs cut back by a follower.
@@ -90,6 +96,9 @@ impl Counts {
                     u64::from(*reason == crate::base::trace::ElectionReason::Unclean);
                 &mut self.elections
             }
+            TraceEvent::ZooKeeperRoleChanged { role, .. } if role == "leader" => {
+                &mut self.zookeeper_leaders
+            }
             TraceEvent::ControllerElected { .. } => &mut self.controllers,
             TraceEvent::Truncated { .. } => &mut self.truncations,
             TraceEvent::LogRecovered { .. } => &mut self.recoveries,
@@ -122,6 +131,7 @@ pub struct Checkers {
     leaders: SingleLeader,
     committed: ConsistentCommittedData,
     owners: OneOwnerPerGeneration,
+    transactions: AgreedTransactions,
 }
 
 impl Checkers {
@@ -137,11 +147,13 @@ impl Checkers {
         self.leaders.see(record, found);
         self.committed.see(record, self.loss.led_on(), found);
         self.owners.see(record, found);
+        self.transactions.see(record, found);
     }
 
     /// Takes the views of all living processes.
     pub fn look(&mut self, at: Time, views: &[&ProcessView]) {
         ConsistentCommittedData::look(at, views, self.loss.led_on(), &mut self.violations);
+        AgreedTransactions::look(at, views, &mut self.violations);
     }
 
     /// Partitions of which nothing can be asked any more: a power cut took records from the leader's
@@ -163,5 +175,65 @@ impl Checkers {
     /// Records that were lost for a cause that Kafka allows.
     pub fn excused_losses(&self) -> u64 {
         self.loss.excused()
+    }
+}
+
+/// All checkers of a run of a ZooKeeper ensemble alone.
+#[derive(Default)]
+pub struct EnsembleCheckers {
+    /// What was found, oldest first.
+    pub violations: Vec<Violation>,
+    /// What happened.
+    pub counts: Counts,
+    /// Panics, with their messages.
+    pub crashes: Vec<Violation>,
+    transactions: AgreedTransactions,
+    histories: SessionHistories,
+    healed: Time,
+}
+
+impl EnsembleCheckers {
+    /// Takes the next event.
+    pub fn see(&mut self, record: &TraceRecord) {
+        self.counts.see(&record.event);
+        if let TraceEvent::ProcessCrashed { process, message } = &record.event {
+            let text = format!("{process} crashed: {message}");
+            self.crashes.push(Violation { at: record.at, rule: "NoPanic", text });
+        }
+        self.transactions.see(record, &mut self.violations);
+        self.histories.see(record, &mut self.violations);
+        self.counts.acknowledged = self.histories.answered;
+    }
+
+    /// Takes the views of all living processes.
+    pub fn look(&mut self, at: Time, views: &[&ProcessView]) {
+        AgreedTransactions::look(at, views, &mut self.violations);
+    }
+
+    /// All faults are undone from now on.
+    pub fn healed(&mut self, at: Time) {
+        self.healed = at;
+    }
+
+    /// What is left until the ensemble agrees and its clients have seen what survived.
+    pub fn unfinished(
+        &self,
+        servers: usize,
+        views: &[&ProcessView],
+        clients: &[ProcessId],
+    ) -> Vec<String> {
+        let mut left = ensemble::disagreements(servers, views);
+        let last = self.transactions.last_applied();
+        for client in clients {
+            if !self.histories.has_audited(*client, self.healed, last) {
+                left.push(format!("{client} has not seen 0x{last:x}"));
+            }
+        }
+        left
+    }
+
+    /// After the end: was anything acknowledged lost?
+    pub fn conclude(&mut self, at: Time) {
+        self.histories.conclude(at, &mut self.violations);
     }
 }

@@ -4,8 +4,7 @@
 //!
 //! In ZooKeeper: `server.quorum.FastLeaderElection`.
 
-use crate::base::{Span, Time};
-use std::collections::BTreeMap;
+use crate::base::{SortedMap, Span, Time};
 
 /// How long a winner is waited on for a better vote (`finalizeWait`), and the first pause before a
 /// vote is told again.
@@ -71,8 +70,8 @@ pub(super) struct Election {
     /// Whom it votes for; whom it has as its leader when it does not look.
     candidate: Candidate,
     state: PeerState,
-    received: BTreeMap<u8, Vote>,
-    settled: BTreeMap<u8, Vote>,
+    received: SortedMap<u8, Vote>,
+    settled: SortedMap<u8, Vote>,
     finalize_at: Option<Time>,
     resend_at: Time,
     pause: Span,
@@ -89,8 +88,8 @@ impl Election {
             own,
             candidate: own,
             state: PeerState::Looking,
-            received: BTreeMap::new(),
-            settled: BTreeMap::new(),
+            received: SortedMap::new(),
+            settled: SortedMap::new(),
             finalize_at: None,
             resend_at: Time::MAX,
             pause: FINALIZE_WAIT,

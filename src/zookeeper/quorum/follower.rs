@@ -10,14 +10,14 @@ use super::super::server::ZooKeeperServer;
 use super::super::txn::{self, Txn, TxnHeader};
 use super::peer::Role;
 use crate::base::trace::LogLevel;
-use crate::base::{ConnId, Endpoint, Span, Time, TraceEvent};
+use crate::base::{ConnId, Endpoint, SortedMap, Span, Time, TraceEvent};
 use crate::node::Ctx;
 use crate::wire::jute;
 use crate::wire::zookeeper::quorum::{CREATE_SESSION, QuorumPacket, epoch_of, numbers, packet};
 use crate::wire::zookeeper::{Request, encode_request};
 use crate::wire::{Reader, Writer};
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 const LEARNER: &str = "org.apache.zookeeper.server.quorum.Learner";
 /// How often a leader that does not listen yet is dialled, and the pause between.
@@ -55,9 +55,9 @@ pub(in super::super) struct Follower {
     unsynced: Vec<i64>,
     flush_at: Option<Time>,
     /// Sessions that were heard of since the last ping, with their timeouts.
-    touched: BTreeMap<i64, u32>,
+    touched: SortedMap<i64, u32>,
     /// Clients that want their session back.
-    revalidating: BTreeMap<i64, (ConnId, u32)>,
+    revalidating: SortedMap<i64, (ConnId, u32)>,
     /// Clients that wait for a sync, in order.
     syncs: VecDeque<(i64, i32)>,
 }
@@ -77,8 +77,8 @@ impl Follower {
             proposals: VecDeque::new(),
             unsynced: Vec::new(),
             flush_at: None,
-            touched: BTreeMap::new(),
-            revalidating: BTreeMap::new(),
+            touched: SortedMap::new(),
+            revalidating: SortedMap::new(),
             syncs: VecDeque::new(),
         }
     }

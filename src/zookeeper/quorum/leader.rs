@@ -14,12 +14,12 @@ use super::super::written::reply_to;
 use super::learners::{Learner, LearnerStage};
 use super::peer::{Peer, Role};
 use crate::base::trace::LogLevel;
-use crate::base::{ConnId, Time, TraceEvent};
+use crate::base::{ConnId, SortedMap, SortedSet, Time, TraceEvent};
 use crate::node::Ctx;
 use crate::wire::jute;
 use crate::wire::zookeeper::quorum::{QuorumPacket, packet};
 use crate::wire::zookeeper::{Id, KeeperCode, Reply, Request, SyncResponse};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 pub(super) const LEADER: &str = "org.apache.zookeeper.server.quorum.Leader";
 
@@ -39,7 +39,7 @@ pub(super) enum Stage {
 pub(super) struct Proposal {
     pub header: TxnHeader,
     pub txn: Txn,
-    pub acks: BTreeSet<u8>,
+    pub acks: SortedSet<u8>,
 }
 
 /// Who waits for a sync.
@@ -58,17 +58,17 @@ pub(in super::super) struct Leader {
     pub(super) since: Time,
     pub(super) stage: Stage,
     pub(super) epoch: Option<i64>,
-    pub(super) learners: BTreeMap<ConnId, Learner>,
+    pub(super) learners: SortedMap<ConnId, Learner>,
     /// The epochs that servers had promised before.
-    pub(super) accepted: BTreeMap<u8, i64>,
-    pub(super) epoch_acks: BTreeSet<u8>,
-    pub(super) leader_acks: BTreeSet<u8>,
+    pub(super) accepted: SortedMap<u8, i64>,
+    pub(super) epoch_acks: SortedSet<u8>,
+    pub(super) leader_acks: SortedSet<u8>,
     pub(super) proposals: VecDeque<Proposal>,
     outstanding: OutstandingChanges,
     pub(super) last_zxid: i64,
     /// The server on which each session is.
-    pub(super) owners: BTreeMap<i64, u8>,
-    syncs: BTreeMap<i64, Vec<Syncer>>,
+    pub(super) owners: SortedMap<i64, u8>,
+    syncs: SortedMap<i64, Vec<Syncer>>,
     flush_at: Option<Time>,
     beat_at: Time,
 }
@@ -81,15 +81,15 @@ impl Leader {
             since: now,
             stage: Stage::Discovery,
             epoch: None,
-            learners: BTreeMap::new(),
-            accepted: BTreeMap::from([(id, accepted_epoch)]),
-            epoch_acks: BTreeSet::new(),
-            leader_acks: BTreeSet::new(),
+            learners: SortedMap::new(),
+            accepted: SortedMap::from([(id, accepted_epoch)]),
+            epoch_acks: SortedSet::new(),
+            leader_acks: SortedSet::new(),
             proposals: VecDeque::new(),
             outstanding: OutstandingChanges::default(),
             last_zxid: 0,
-            owners: BTreeMap::new(),
-            syncs: BTreeMap::new(),
+            owners: SortedMap::new(),
+            syncs: SortedMap::new(),
             flush_at: None,
             beat_at: now,
         }
@@ -195,7 +195,7 @@ impl ZooKeeperServer {
         }
         let active = leader.learners.values();
         let active = active.filter(|learner| learner.stage == LearnerStage::Active);
-        let synced: BTreeSet<u8> = active.filter_map(|learner| learner.id).collect();
+        let synced: SortedSet<u8> = active.filter_map(|learner| learner.id).collect();
         if !peer.election.is_quorum(synced.len() + 1) {
             let why = format!("Not sufficient followers synced, only synced with sids: {synced:?}");
             return self.look(Some(why), ctx);
@@ -347,7 +347,7 @@ impl ZooKeeperServer {
         database.append(&header, &txn, ctx)?;
         let data = txn::encode(&header, &txn);
         leader.send_to_all(&QuorumPacket::with_data(packet::PROPOSAL, zxid, data), ctx);
-        leader.proposals.push_back(Proposal { header, txn, acks: BTreeSet::new() });
+        leader.proposals.push_back(Proposal { header, txn, acks: SortedSet::new() });
         leader.flush_at.get_or_insert(now);
         Ok(())
     }

@@ -11,14 +11,13 @@ use super::leader::{LEADER, Leader, Stage, Syncer};
 use super::peer::{Peer, Role};
 use super::sync::{Plan, plan};
 use crate::base::trace::LogLevel;
-use crate::base::{ConnId, Time};
+use crate::base::{ConnId, SortedSet, Time};
 use crate::node::Ctx;
 use crate::wire::jute;
 use crate::wire::zookeeper::quorum::{CREATE_SESSION, QuorumPacket, epoch_of, numbers, packet};
 use crate::wire::zookeeper::{Request, decode_request};
 use crate::wire::{Reader, Writer};
 use bytes::Bytes;
-use std::collections::BTreeSet;
 
 /// How far a follower has come.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -219,7 +218,7 @@ impl ZooKeeperServer {
         let epoch = leader.epoch.unwrap_or_default();
         leader.stage = Stage::Synchronization;
         leader.last_zxid = epoch << 32;
-        leader.leader_acks = BTreeSet::from([leader.id]);
+        leader.leader_acks = SortedSet::from([leader.id]);
         self.enter_epoch(epoch, ctx)?;
         let Some(leader) = self.leader() else { return Ok(()) };
         let ready = leader.learners.iter();

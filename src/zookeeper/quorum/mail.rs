@@ -5,14 +5,13 @@
 //! greater number.
 
 use super::election::{Candidate, PeerState, Vote};
-use crate::base::{ConnId, Endpoint, Span, Time};
+use crate::base::{ConnId, Endpoint, SortedMap, Span, Time};
 use crate::node::{CloseReason, Ctx};
 use crate::wire::jute;
 use crate::wire::zookeeper::quorum::{
     ConnectionHello, ELECTION_PROTOCOL, Notification, peer_state,
 };
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 /// `zookeeper.cnxTimeout`: how long a dial may take.
 const CONNECT_TIMEOUT: Span = Span::from_secs(5);
@@ -34,17 +33,17 @@ struct Mailbox {
 pub(super) struct Mail {
     me: u8,
     address: String,
-    out: BTreeMap<u8, Mailbox>,
-    callers: BTreeMap<ConnId, Option<u8>>,
+    out: SortedMap<u8, Mailbox>,
+    callers: SortedMap<ConnId, Option<u8>>,
 }
 
 impl Mail {
     /// Nobody was dialled yet.
-    pub(super) fn new(me: u8, address: String, others: BTreeMap<u8, Endpoint>) -> Self {
+    pub(super) fn new(me: u8, address: String, others: SortedMap<u8, Endpoint>) -> Self {
         let mailbox =
             |to| Mailbox { to, conn: None, is_open: false, dialled: Time::ZERO, newest: None };
         let out = others.into_iter().map(|(id, to)| (id, mailbox(to))).collect();
-        Self { me, address, out, callers: BTreeMap::new() }
+        Self { me, address, out, callers: SortedMap::new() }
     }
 
     /// The numbers of the other servers.

@@ -5,13 +5,13 @@
 //! In ZooKeeper: `server.quorum.CommitProcessor`.
 
 use super::super::pipeline::{Asked, Client};
-use crate::base::ConnId;
-use std::collections::{BTreeMap, VecDeque};
+use crate::base::{ConnId, SortedMap};
+use std::collections::VecDeque;
 
 /// The requests that wait, by connection.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Waiting {
-    by_conn: BTreeMap<ConnId, VecDeque<(Client, Asked)>>,
+    by_conn: SortedMap<ConnId, VecDeque<(Client, Asked)>>,
 }
 
 impl Waiting {
