@@ -4,7 +4,7 @@ use crate::base::{SortedMap, SortedSet};
 use bytes::Bytes;
 
 use super::*;
-use crate::wire::DecodeError;
+use crate::wire::{DecodeError, jute};
 
 /// One line a frame: connection, `>` from the client or `<` from the server, hex.
 fn golden() -> Vec<(u32, bool, Bytes)> {

@@ -10,7 +10,6 @@ use crate::node::view::{ZnodeView, ZooKeeperView};
 #[derive(Default)]
 pub struct AgreedTransactions {
     leaders: SortedMap<u64, ProcessId>,
-    roles: SortedMap<ProcessId, (String, u64)>,
     agreed: SortedMap<i64, (String, String)>,
     applied: SortedMap<ProcessId, i64>,
 }
@@ -42,7 +41,6 @@ impl AgreedTransactions {
                     }
                 }
                 self.applied.remove(&source);
-                self.roles.insert(source, (role.clone(), *epoch));
             }
             TraceEvent::TransactionApplied { zxid, op, path } => {
                 let before = self.applied.insert(source, *zxid).unwrap_or_default();
@@ -50,13 +48,11 @@ impl AgreedTransactions {
                     let text = format!("{source} applied 0x{zxid:x} after 0x{before:x}");
                     violation("CommitOrder", text);
                 }
-                if !self.roles.get(&source).is_some_and(|(role, _)| role == "standalone") {
-                    let this = (op.clone(), path.clone());
-                    let agreed = self.agreed.entry(*zxid).or_insert_with(|| this.clone());
-                    if *agreed != this {
-                        let text = format!("0x{zxid:x} is {agreed:?} and, on {source}, {this:?}");
-                        violation("OneHistory", text);
-                    }
+                let this = (op.clone(), path.clone());
+                let agreed = self.agreed.entry(*zxid).or_insert_with(|| this.clone());
+                if *agreed != this {
+                    let text = format!("0x{zxid:x} is {agreed:?} and, on {source}, {this:?}");
+                    violation("OneHistory", text);
                 }
             }
             _ => {}

@@ -62,7 +62,7 @@ pub(in super::super) struct Leader {
     /// The epochs that servers had promised before.
     pub(super) accepted: SortedMap<u8, i64>,
     pub(super) epoch_acks: SortedSet<u8>,
-    pub(super) leader_acks: SortedSet<u8>,
+    pub(super) history_acks: SortedSet<u8>,
     pub(super) proposals: VecDeque<Proposal>,
     outstanding: OutstandingChanges,
     pub(super) last_zxid: i64,
@@ -84,7 +84,7 @@ impl Leader {
             learners: SortedMap::new(),
             accepted: SortedMap::from([(id, accepted_epoch)]),
             epoch_acks: SortedSet::new(),
-            leader_acks: SortedSet::new(),
+            history_acks: SortedSet::new(),
             proposals: VecDeque::new(),
             outstanding: OutstandingChanges::default(),
             last_zxid: 0,
@@ -236,7 +236,7 @@ impl ZooKeeperServer {
         let text = format!(
             "Have quorum of supporters, sids: [{:?}]; starting up and setting last processed zxid: \
              0x{:x}",
-            leader.leader_acks, leader.last_zxid
+            leader.history_acks, leader.last_zxid
         );
         ctx.log(LogLevel::Info, LEADER, text);
         // Nobody could reach a server while there was no leader: every session gets its whole timeout.

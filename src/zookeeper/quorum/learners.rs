@@ -218,7 +218,7 @@ impl ZooKeeperServer {
         let epoch = leader.epoch.unwrap_or_default();
         leader.stage = Stage::Synchronization;
         leader.last_zxid = epoch << 32;
-        leader.leader_acks = SortedSet::from([leader.id]);
+        leader.history_acks = SortedSet::from([leader.id]);
         self.enter_epoch(epoch, ctx)?;
         let Some(leader) = self.leader() else { return Ok(()) };
         let ready = leader.learners.iter();
@@ -282,14 +282,14 @@ impl ZooKeeperServer {
             self.commit_agreed(ctx);
             return;
         }
-        leader.leader_acks.insert(id);
+        leader.history_acks.insert(id);
         let is_serving = leader.is_serving();
         if let Some(learner) = leader.learners.get_mut(&conn) {
             learner.stage = if is_serving { LearnerStage::Active } else { LearnerStage::Synced };
         }
         if is_serving {
             Leader::send(conn, &QuorumPacket::new(packet::UPTODATE, zxid), ctx);
-        } else if peer.election.is_quorum(leader.leader_acks.len()) {
+        } else if peer.election.is_quorum(leader.history_acks.len()) {
             self.begin_broadcast(ctx);
         }
     }

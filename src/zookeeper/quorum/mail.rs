@@ -130,14 +130,12 @@ impl Mail {
             }
             return None;
         };
-        match jute::decode::<Notification>(frame).ok().and_then(|heard| vote_of(&heard)) {
-            Some(vote) => Some((from, vote)),
-            None => {
-                self.callers.remove(&conn);
-                ctx.hangup(conn);
-                None
-            }
+        let vote = jute::decode::<Notification>(frame).ok().and_then(|heard| vote_of(&heard));
+        if vote.is_none() {
+            self.callers.remove(&conn);
+            ctx.hangup(conn);
         }
+        vote.map(|vote| (from, vote))
     }
 }
 

@@ -185,11 +185,12 @@ impl ZooKeeperServer {
         let (role, trace_epoch) = ("looking".to_owned(), epoch as u64);
         ctx.trace(TraceEvent::ZooKeeperRoleChanged { role, epoch: trace_epoch });
         peer.election.start(epoch, zxid, ctx.now());
-        self.take_step(Step::Broadcast, ctx)
+        self.take_step(Step::Broadcast, ctx);
+        Ok(())
     }
 
-    fn take_step(&mut self, step: Step, ctx: &mut Ctx) -> Result<(), DatabaseError> {
-        let Some(peer) = &mut self.peer else { return Ok(()) };
+    fn take_step(&mut self, step: Step, ctx: &mut Ctx) {
+        let Some(peer) = &mut self.peer else { return };
         let vote = peer.election.vote();
         match step {
             Step::Wait => {}
@@ -215,7 +216,6 @@ impl ZooKeeperServer {
                 }
             }
         }
-        Ok(())
     }
 
     /// Does what is due.
@@ -224,7 +224,8 @@ impl ZooKeeperServer {
         match &peer.role {
             Role::Looking => {
                 let step = peer.election.on_wake(ctx.now());
-                self.take_step(step, ctx)
+                self.take_step(step, ctx);
+                Ok(())
             }
             Role::Following(_) => self.wake_follower(ctx),
             Role::Leading(_) => self.wake_leader(ctx),
@@ -254,7 +255,7 @@ impl ZooKeeperServer {
             LinkInput::Frame(conn, frame) if peer.mail.owns(conn) => {
                 if let Some((from, vote)) = peer.mail.read(conn, &frame, ctx) {
                     let step = peer.election.on_vote(from, vote, ctx.now());
-                    self.take_step(step, ctx)?;
+                    self.take_step(step, ctx);
                 }
             }
             LinkInput::Frame(conn, frame) => match &peer.role {

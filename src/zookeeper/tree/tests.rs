@@ -7,6 +7,7 @@ use crate::wire::zookeeper::{
     CheckVersionRequest, CreateRequest, DeleteRequest, MultiOperation, Request, SetDataRequest,
 };
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 /// A tree with the pipeline's first and last stage, and nothing between them.
 struct Bench {
@@ -348,7 +349,7 @@ proptest! {
             })
             .collect();
         prop_assert_eq!(nodes, model.0);
-        let owned: usize = bench.tree.ephemerals.values().map(BTreeSet::len).sum();
+        let owned: usize = bench.tree.ephemerals.values().map(SortedSet::len).sum();
         let ephemeral = bench.tree.nodes.values().filter(|node| node.stat.ephemeral_owner != 0);
         prop_assert_eq!(owned, ephemeral.count());
         for (path, node) in &bench.tree.nodes {
