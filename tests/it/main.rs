@@ -2,6 +2,7 @@
 
 mod broker_cluster;
 mod cluster_runs;
+mod ensemble_runs;
 mod gossip;
 mod lessons;
 mod same_everywhere;

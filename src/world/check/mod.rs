@@ -74,6 +74,7 @@ impl Counts {
     pub fn add(&mut self, other: &Self) {
         self.elections += other.elections;
         self.unclean_elections += other.unclean_elections;
+        self.zookeeper_leaders += other.zookeeper_leaders;
         self.controllers += other.controllers;
         self.truncations += other.truncations;
         self.recoveries += other.recoveries;

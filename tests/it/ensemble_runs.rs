@@ -1,0 +1,113 @@
+//! Ensembles of ZooKeeper servers under faults, judged by what their clients saw; and what becomes of
+//! a Kafka cluster on an ensemble when a server of it dies.
+
+use kafkarium::base::{Span, TraceEvent};
+use kafkarium::host::LocalHost;
+use kafkarium::host::ensemble_simulation::simulate_ensemble;
+use kafkarium::host::simulation::Faults;
+use kafkarium::node::ProcessView;
+use kafkarium::node::view::ZooKeeperView;
+use kafkarium::world::{Action, Profile, World, WorldConfig, launch};
+
+/// Two hundred seeds run in CI by `simulate`, optimised; these few also in every test run.
+#[test]
+fn seeds_of_an_ensemble_are_clean() {
+    let (mut leaders, mut faults, mut answered) = (0, 0, 0);
+    for seed in 0..16 {
+        let report = simulate_ensemble(seed, Span::from_secs(12), Faults::ALL, |_| ());
+        assert_eq!(report.panics, [], "seed {seed}");
+        assert_eq!(report.safety, [], "seed {seed}");
+        assert_eq!(report.liveness, Vec::<String>::new(), "seed {seed}");
+        leaders += report.counts.zookeeper_leaders;
+        faults += report.faults;
+        answered += report.counts.acknowledged;
+    }
+    assert!(leaders > 20 && faults > 50 && answered > 2_000, "{leaders} {faults} {answered}");
+}
+
+fn zookeepers(host: &mut LocalHost) -> Vec<(String, ZooKeeperView)> {
+    host.refresh_views();
+    let world = host.world();
+    let alive = world.specs().filter(|spec| world.is_alive(spec.id));
+    alive
+        .filter_map(|spec| match world.view(spec.id) {
+            Some(ProcessView::ZooKeeper(view)) => Some((spec.name.clone(), view.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+fn roles(host: &mut LocalHost) -> Vec<(String, String)> {
+    zookeepers(host).into_iter().map(|(name, view)| (name, view.role)).collect()
+}
+
+fn pass(host: &mut LocalHost, seconds: u64) {
+    let until = host.world().clock() + Span::from_secs(seconds);
+    host.run_until(until);
+}
+
+#[test]
+fn every_size_elects_its_highest_number_and_serves() {
+    for count in 2..=7 {
+        let config = WorldConfig::cluster_on(Profile::Browser, 1, 0, count);
+        let mut host = LocalHost::new(World::new(config), launch);
+        pass(&mut host, 20);
+        let found = zookeepers(&mut host);
+        for (name, view) in found {
+            let is_last = name == format!("zookeeper-{count}");
+            let role = if is_last { "leader" } else { "follower" };
+            assert_eq!(
+                (view.role.as_str(), view.is_serving, view.epoch),
+                (role, true, 1),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_kafka_cluster_outlives_the_leader_of_its_ensemble_but_not_the_quorum() {
+    let config = WorldConfig::cluster_on(Profile::Browser, 3, 1, 3);
+    let mut host = LocalHost::new(World::new(config), launch);
+    let act = |host: &mut LocalHost, line: &str| {
+        host.world_mut().act(line.parse::<Action>().unwrap()).unwrap();
+    };
+    let has_controller = |host: &mut LocalHost, name: &str| {
+        let found = zookeepers(host).into_iter().find(|(server, _)| server == name);
+        found.unwrap().1.znodes.iter().any(|znode| znode.path == "/controller")
+    };
+    pass(&mut host, 30);
+    assert!(has_controller(&mut host, "zookeeper-1"));
+    act(&mut host, "kill zookeeper-3");
+    pass(&mut host, 30);
+    let expected = [("zookeeper-1", "follower"), ("zookeeper-2", "leader")];
+    let expected = expected.map(|(name, role)| (name.to_owned(), role.to_owned()));
+    assert_eq!(roles(&mut host), expected);
+    assert!(has_controller(&mut host, "zookeeper-1"), "the session moved in time");
+    let expired = |host: &LocalHost| {
+        let is_expiry = |event: &TraceEvent| matches!(event, TraceEvent::SessionExpired { .. });
+        host.world()
+            .trace()
+            .after(kafkarium::base::EventId(0))
+            .filter(|r| is_expiry(&r.event))
+            .count()
+    };
+    assert_eq!(expired(&host), 0);
+
+    act(&mut host, "kill zookeeper-2");
+    pass(&mut host, 60);
+    let found = zookeepers(&mut host);
+    assert_eq!((found[0].1.role.as_str(), found[0].1.is_serving), ("looking", false));
+    assert_eq!(expired(&host), 0, "without a quorum no session ends");
+
+    act(&mut host, "restart zookeeper-2");
+    act(&mut host, "restart zookeeper-3");
+    pass(&mut host, 60);
+    let found = zookeepers(&mut host);
+    assert!(
+        found.iter().all(|(_, view)| view.is_serving && view.epoch == 3),
+        "{:?}",
+        roles(&mut host)
+    );
+    assert!(has_controller(&mut host, "zookeeper-3"));
+}
