@@ -4,6 +4,7 @@
 
 pub mod base;
 pub mod broker;
+pub mod cli;
 pub mod client;
 pub mod cluster;
 pub mod disk;

@@ -185,10 +185,7 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
             let name = spec.name;
             self.act(Action::PowerOn(name.clone()));
             self.act(Action::Heal(name.clone()));
-            self.act(Action::Resume(name.clone()));
-            if !self.host.world().is_alive(spec.id) {
-                self.act(Action::Restart(name.clone()));
-            }
+            self.act(Action::Resume(name));
         }
         let clock = self.host.world().clock();
         self.checkers.healed(clock);
@@ -198,6 +195,13 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
     fn converge(&mut self) -> Vec<String> {
         let last = self.host.world().clock() + CONVERGENCE_MAX;
         loop {
+            // Who was told to stop while it was paused stops only now.
+            let specs: Vec<_> = self.host.world().specs().cloned().collect();
+            for spec in specs {
+                if !self.host.world().is_alive(spec.id) {
+                    self.act(Action::Restart(spec.name.clone()));
+                }
+            }
             self.until(self.host.world().clock() + Span::from_secs(1));
             let world = self.host.world();
             let clients: Vec<_> = world

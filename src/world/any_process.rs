@@ -2,6 +2,7 @@
 
 use crate::base::timers::Wakeup;
 use crate::broker::Broker;
+use crate::cli::ZooKeeperShell;
 use crate::client::{AdminProcess, ConsumerProcess, ProducerProcess};
 use crate::node::view::AdminView;
 use crate::node::{ConfigError, Ctx, Input, Process, ProcessSpec, ProcessView, Program};
@@ -21,6 +22,10 @@ pub fn launch(spec: &ProcessSpec) -> Box<dyn Process> {
         Program::Broker => boxed(Broker::new(spec)),
         Program::Producer => boxed(ProducerProcess::new(spec)),
         Program::Consumer => boxed(ConsumerProcess::new(spec)),
+        // A command-line tool is an administrator's process with another program in it.
+        Program::Admin if spec.properties.get("tool") == Some("zookeeper-shell") => {
+            boxed(ZooKeeperShell::new(spec))
+        }
         Program::Admin => boxed(AdminProcess::new(spec)),
     }
 }

@@ -258,6 +258,18 @@ impl Database {
         self.log.roll();
     }
 
+    /// Makes safe what an earlier life may have left unsynced: this one will build on it, and in
+    /// files of its own.
+    pub(super) fn sync_what_was_found(&self, ctx: &mut Ctx) -> Result<(), DatabaseError> {
+        let snapshots = format!("{}snapshot.", self.directory);
+        let newest = |names: Vec<String>| names.into_iter().max_by_key(|name| zxid_of_name(name));
+        let snapshot = newest(ctx.volume.list(&snapshots).map(str::to_owned).collect());
+        for name in snapshot.into_iter().chain(newest(self.log.files(ctx.volume))) {
+            ctx.fsync(&name)?;
+        }
+        Ok(())
+    }
+
     /// Goes back to `zxid`, in memory and on the volume. False, and nothing has changed, when what
     /// is on the volume does not lead there.
     pub(super) fn truncate(&mut self, zxid: i64, ctx: &mut Ctx) -> Result<bool, DatabaseError> {
@@ -301,8 +313,7 @@ impl Database {
             let file = read_log(&bytes).map_err(unknown)?;
             let kept = file.txns.partition_point(|(header, _)| header.zxid <= zxid);
             if kept == 0 {
-                ctx.volume.delete(&name)?;
-                ctx.fsync(&name)?;
+                self.erase(&name, ctx)?;
             } else if kept < file.txns.len() {
                 ctx.volume.truncate(&name, file.ends[kept - 1])?;
                 ctx.fsync(&name)?;
@@ -312,10 +323,17 @@ impl Database {
         let snapshots: Vec<String> = ctx.volume.list(&prefix).map(str::to_owned).collect();
         for name in snapshots {
             if zxid_of_name(&name).is_some_and(|at| at > zxid) {
-                ctx.volume.delete(&name)?;
-                ctx.fsync(&name)?;
+                self.erase(&name, ctx)?;
             }
         }
+        Ok(())
+    }
+
+    /// Deletes a file for good: emptied first, it says nothing any more should the deletion be lost.
+    fn erase(&self, name: &str, ctx: &mut Ctx) -> Result<(), DatabaseError> {
+        ctx.volume.truncate(name, 0)?;
+        ctx.volume.delete(name)?;
+        ctx.fsync(name)?;
         Ok(())
     }
 }

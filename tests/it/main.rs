@@ -11,3 +11,4 @@ mod volume_contract;
 mod world_links;
 mod world_replay;
 mod zookeeper_session;
+mod zookeeper_shell;

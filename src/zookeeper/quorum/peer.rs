@@ -115,8 +115,11 @@ impl ZooKeeperServer {
         };
         let current = read(self.database.read_small(CURRENT_EPOCH, ctx));
         let accepted = read(self.database.read_small(ACCEPTED_EPOCH, ctx));
+        self.database.sync_what_was_found(ctx)?;
         for (name, found) in [(CURRENT_EPOCH, current), (ACCEPTED_EPOCH, accepted)] {
-            if found.is_none() {
+            if let Some(found) = found {
+                self.database.write_small(name, &found.to_string(), ctx)?;
+            } else {
                 let text = format!(
                     "{name} not found! Creating with a reasonable default of {}. This should only \
                      happen when you are upgrading your installation",
