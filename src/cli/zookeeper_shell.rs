@@ -131,8 +131,8 @@ impl ZooKeeperShell {
                 let count = self.history.len();
                 let first = count.saturating_sub(HISTORY_SHOWN + 1);
                 let shown = self.history.iter().enumerate().skip(first);
-                let text: String = shown.map(|(at, line)| format!("{at} - {line}\n")).collect();
-                self.out(text, ctx);
+                let shown: Vec<String> = shown.map(|(at, line)| format!("{at} - {line}")).collect();
+                self.out(shown.join("\n") + "\n", ctx);
             }
             Ok(Command::PrintWatches(wanted)) => {
                 self.prints_watches = wanted.unwrap_or(self.prints_watches);

@@ -313,7 +313,7 @@ impl Database {
             let file = read_log(&bytes).map_err(unknown)?;
             let kept = file.txns.partition_point(|(header, _)| header.zxid <= zxid);
             if kept == 0 {
-                self.erase(&name, ctx)?;
+                erase(&name, ctx)?;
             } else if kept < file.txns.len() {
                 ctx.volume.truncate(&name, file.ends[kept - 1])?;
                 ctx.fsync(&name)?;
@@ -323,17 +323,17 @@ impl Database {
         let snapshots: Vec<String> = ctx.volume.list(&prefix).map(str::to_owned).collect();
         for name in snapshots {
             if zxid_of_name(&name).is_some_and(|at| at > zxid) {
-                self.erase(&name, ctx)?;
+                erase(&name, ctx)?;
             }
         }
         Ok(())
     }
+}
 
-    /// Deletes a file for good: emptied first, it says nothing any more should the deletion be lost.
-    fn erase(&self, name: &str, ctx: &mut Ctx) -> Result<(), DatabaseError> {
-        ctx.volume.truncate(name, 0)?;
-        ctx.volume.delete(name)?;
-        ctx.fsync(name)?;
-        Ok(())
-    }
+/// Deletes a file for good: emptied first, it says nothing any more should the deletion be lost.
+fn erase(name: &str, ctx: &mut Ctx) -> Result<(), DatabaseError> {
+    ctx.volume.truncate(name, 0)?;
+    ctx.volume.delete(name)?;
+    ctx.fsync(name)?;
+    Ok(())
 }

@@ -32,7 +32,8 @@ impl Shells {
         ];
         let (name, program) = (format!("shell-{}", self.1), "admin".to_owned());
         let seen = EventId(self.0.world().trace().total());
-        self.0.world_mut().act(Action::Spawn { name, program, properties }).unwrap();
+        let spawn = Action::Spawn { name, program, properties };
+        self.0.world_mut().act(spawn).expect("a new name");
         let until = self.0.world().clock() + Span::from_secs(5);
         self.0.run_until(until);
         let printed = |wanted: &str| {

@@ -119,8 +119,8 @@ impl<'a> Args<'a> {
     }
 }
 
-fn deprecated(old: &str, new: &str) -> Option<String> {
-    Some(format!("'{old}' has been deprecated. Please use '{new}' instead."))
+fn deprecated(old: &str, new: &str) -> String {
+    format!("'{old}' has been deprecated. Please use '{new}' instead.")
 }
 
 impl Command {
@@ -185,19 +185,19 @@ fn looks(name: &str, args: &Args, path: String) -> Asked {
         }
         "ls" => {
             let old = "ls path [watch]";
-            let note = if is_old { deprecated(old, "ls [-w] path") } else { None };
+            let note = is_old.then(|| deprecated(old, "ls [-w] path"));
             let request = Request::GetChildren2(children(&path, watch));
             (Job::List { path, with_stat: args.has("-s").then_some(false) }, request, note)
         }
         "ls2" => {
             let request = Request::GetChildren2(children(&path, watch));
-            let note = deprecated("ls2", "ls [-s] path");
+            let note = Some(deprecated("ls2", "ls [-s] path"));
             (Job::List { path, with_stat: Some(true) }, request, note)
         }
         "get" => {
             let request = Request::GetData(GetDataRequest { path: path.clone(), watch });
             let old = "get path [watch]";
-            let note = if is_old { deprecated(old, "get [-s] [-w] path") } else { None };
+            let note = is_old.then(|| deprecated(old, "get [-s] [-w] path"));
             (Job::Get { path, with_stat: args.has("-s") }, request, note)
         }
         "getAcl" => {
@@ -207,7 +207,7 @@ fn looks(name: &str, args: &Args, path: String) -> Asked {
         _ => {
             let request = Request::Exists(ExistsRequest { path: path.clone(), watch });
             let old = "stat path [watch]";
-            let note = if is_old { deprecated(old, "stat [-w] path") } else { None };
+            let note = is_old.then(|| deprecated(old, "stat [-w] path"));
             (Job::Stat { path, is_printed: true }, request, note)
         }
     }
@@ -236,7 +236,8 @@ fn changes(name: &str, args: &Args, path: String) -> Result<Asked, String> {
             let (mut version, mut note) = (args.version, None);
             if let Some(old) = args.plain.get(2) {
                 version = old.parse().map_err(|_| format!("For input string: \"{old}\""))?;
-                note = deprecated("set path data [version]", "set [-s] [-v version] path data");
+                note =
+                    Some(deprecated("set path data [version]", "set [-s] [-v version] path data"));
             }
             let request = SetDataRequest { path: path.clone(), data: data(1), version };
             (Job::Stat { path, is_printed: args.has("-s") }, Request::SetData(request), note)
@@ -249,7 +250,7 @@ fn changes(name: &str, args: &Args, path: String) -> Result<Asked, String> {
             let (mut version, mut note) = (args.version, None);
             if let Some(old) = args.plain.get(1) {
                 version = old.parse().map_err(|_| format!("For input string: \"{old}\""))?;
-                note = deprecated("delete path [version]", "delete [-v version] path");
+                note = Some(deprecated("delete path [version]", "delete [-v version] path"));
             }
             let request = DeleteRequest { path: path.clone(), version };
             (Job::Quiet { path }, Request::Delete(request), note)

@@ -101,7 +101,9 @@ pub(super) fn acl_lines(acl: &[Acl]) -> String {
     ];
     let mut text = String::new();
     for entry in acl {
-        text.push_str(&format!("'{},'{}\n: ", entry.id.scheme, entry.id.id));
+        for part in ["'", &entry.id.scheme, ",'", &entry.id.id, "\n: "] {
+            text.push_str(part);
+        }
         text.extend(letters.iter().filter(|(bit, _)| entry.perms & bit != 0).map(|(_, c)| *c));
         text.push('\n');
     }
