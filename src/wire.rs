@@ -10,6 +10,7 @@
 pub mod schema;
 
 pub mod batch;
+pub mod compression;
 pub mod conversation;
 pub mod error_code;
 pub mod field_tree;

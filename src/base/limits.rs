@@ -3,6 +3,8 @@
 /// Largest frame that any process accepts: Kafka's `socket.request.max.bytes` cut down to what a
 /// browser tab can hold (bytes).
 pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most bytes that the compressed records of one batch may become.
+pub const RECORDS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Largest ZooKeeper request: `jute.maxbuffer` (bytes).
 pub const JUTE_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of all files of one volume unless the world says otherwise.

@@ -18,6 +18,7 @@ use crate::wire::kafka::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
 };
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -346,7 +347,15 @@ impl Fetcher {
                 fetch.next = fetch.next.max(next);
                 continue;
             }
-            let records = match batch.records() {
+            let contents = match batch.contents() {
+                Ok(Cow::Borrowed(plain)) => bytes.slice_ref(plain),
+                Ok(Cow::Owned(opened)) => Bytes::from(opened),
+                Err(error) => {
+                    problem = Some(error);
+                    break;
+                }
+            };
+            let records = match batch.records_in(&contents) {
                 Ok(records) => records,
                 Err(error) => {
                     problem = Some(error);
@@ -356,7 +365,7 @@ impl Fetcher {
             for record in records {
                 match record {
                     Ok(record) if record.offset >= position => {
-                        let slice = |part: Option<&[u8]>| part.map(|part| bytes.slice_ref(part));
+                        let slice = |part: Option<&[u8]>| part.map(|part| contents.slice_ref(part));
                         fetch.records.push_back(ConsumedRecord {
                             partition: fetch.partition.clone(),
                             offset: record.offset,

@@ -1,12 +1,15 @@
 //! Record batches in format v2: what producers send, logs store and consumers get, byte for byte
 //! the same. The fixed header is read in place; only the broker's own fields are ever rewritten.
 //!
-//! In Kafka: `DefaultRecordBatch`, `MemoryRecords`, KIP-98. Left out: message formats v0 and v1,
-//! and the inside of compressed batches.
+//! In Kafka: `DefaultRecordBatch`, `MemoryRecords`, KIP-98. Left out: message formats v0 and v1, and
+//! the inside of batches compressed with Zstandard.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use super::{DecodeError, Reader};
+use super::DecodeError;
+use super::compression::{Compression, CompressionError};
+use crate::base::limits::RECORDS_BYTES_MAX;
 
 mod builder;
 mod describe;
@@ -79,8 +82,8 @@ pub enum BatchError {
         /// As computed.
         computed: u32,
     },
-    /// The records are compressed, which is passed on but not opened.
-    Compressed(Compression),
+    /// The compressed records cannot be opened.
+    Compressed(CompressionError),
     /// A record cannot be read, or the records do not fill the batch exactly.
     InvalidRecord(DecodeError),
 }
@@ -96,7 +99,7 @@ impl fmt::Display for BatchError {
             Self::CrcMismatch { stored, computed } => {
                 write!(f, "record is corrupt (stored crc = {stored}, computed crc = {computed})")
             }
-            Self::Compressed(codec) => write!(f, "records compressed with {codec}"),
+            Self::Compressed(error) => write!(f, "{error}"),
             Self::InvalidRecord(error) => write!(f, "invalid record: {error}"),
         }
     }
@@ -107,36 +110,6 @@ impl std::error::Error for BatchError {}
 impl From<DecodeError> for BatchError {
     fn from(error: DecodeError) -> Self {
         Self::InvalidRecord(error)
-    }
-}
-
-/// How the records of a batch are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// gzip.
-    Gzip,
-    /// Snappy.
-    Snappy,
-    /// LZ4 frames.
-    Lz4,
-    /// Zstandard.
-    Zstd,
-    /// A number that 2.8 does not know.
-    Unknown(i16),
-}
-
-impl fmt::Display for Compression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => write!(f, "none"),
-            Self::Gzip => write!(f, "gzip"),
-            Self::Snappy => write!(f, "snappy"),
-            Self::Lz4 => write!(f, "lz4"),
-            Self::Zstd => write!(f, "zstd"),
-            Self::Unknown(number) => write!(f, "unknown codec {number}"),
-        }
     }
 }
 
@@ -214,14 +187,7 @@ impl<'a> RecordBatchView<'a> {
 
     /// How the records are compressed.
     pub fn compression(&self) -> Compression {
-        match self.attributes() & attribute::COMPRESSION {
-            0 => Compression::None,
-            1 => Compression::Gzip,
-            2 => Compression::Snappy,
-            3 => Compression::Lz4,
-            4 => Compression::Zstd,
-            number => Compression::Unknown(number),
-        }
+        Compression::from_id(self.attributes() & attribute::COMPRESSION)
     }
 
     /// Who gave the timestamps.
@@ -301,11 +267,25 @@ impl<'a> RecordBatchView<'a> {
         i32::from_be_bytes(array(self.bytes, at::RECORD_COUNT))
     }
 
-    /// The records, one by one.
+    /// What stands behind the header, decompressed.
+    pub fn contents(&self) -> Result<Cow<'a, [u8]>, BatchError> {
+        let stored = &self.bytes[HEADER_SIZE..];
+        self.compression().decompress(stored, RECORDS_BYTES_MAX).map_err(BatchError::Compressed)
+    }
+
+    /// The records in [`RecordBatchView::contents`], one by one.
+    pub fn records_in<'b>(&self, contents: &'b [u8]) -> Result<Records<'b>, BatchError>
+    where
+        'a: 'b,
+    {
+        Records::new(*self, contents)
+    }
+
+    /// The records of a batch that is not compressed, one by one, where they lie.
     pub fn records(&self) -> Result<Records<'a>, BatchError> {
         match self.compression() {
-            Compression::None => Records::new(*self),
-            codec => Err(BatchError::Compressed(codec)),
+            Compression::None => Records::new(*self, &self.bytes[HEADER_SIZE..]),
+            codec => Err(BatchError::Compressed(CompressionError::Unsupported(codec))),
         }
     }
 }
@@ -380,9 +360,4 @@ impl<'a> Iterator for Batches<'a> {
             }
         }
     }
-}
-
-/// A reader over the records of a batch, behind its header.
-fn records_reader<'a>(batch: &RecordBatchView<'a>) -> Reader<'a> {
-    Reader::over(&batch.bytes[HEADER_SIZE..])
 }

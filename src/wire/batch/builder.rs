@@ -2,6 +2,8 @@
 //!
 //! In Kafka: `MemoryRecordsBuilder`, `DefaultRecordBatch.setBaseOffset` and its siblings.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::{
@@ -10,6 +12,7 @@ use super::{
     at, attribute,
 };
 use crate::wire::Writer;
+use crate::wire::compression::Compression;
 
 /// The fields of a batch that do not follow from its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub struct BatchFields {
     pub is_control: bool,
     /// Who gave the timestamps.
     pub timestamp_type: TimestampType,
+    /// How the records are compressed; one that is not supported leaves them plain.
+    pub compression: Compression,
 }
 
 impl Default for BatchFields {
@@ -43,6 +48,7 @@ impl Default for BatchFields {
             is_transactional: false,
             is_control: false,
             timestamp_type: TimestampType::CreateTime,
+            compression: Compression::None,
         }
     }
 }
@@ -91,6 +97,7 @@ impl RecordBatchBuilder {
             is_transactional: batch.is_transactional(),
             is_control: batch.is_control(),
             timestamp_type: batch.timestamp_type(),
+            compression: batch.compression(),
         });
         builder.next_offset_delta = batch.last_offset_delta().wrapping_add(1);
         builder
@@ -129,7 +136,7 @@ impl RecordBatchBuilder {
         self.max_timestamp
     }
 
-    /// How many bytes the batch takes so far, header and all.
+    /// How many bytes the batch takes so far, header and all, before compression.
     pub fn size(&self) -> usize {
         HEADER_SIZE + self.records.len()
     }
@@ -203,12 +210,17 @@ impl RecordBatchBuilder {
     /// The batch.
     pub fn build(self) -> Bytes {
         let mut batch = Writer::new();
+        let compression = Some(self.fields.compression).filter(|codec| codec.is_supported());
+        let compression = compression.unwrap_or_default();
+        let attributes = self.attributes() | compression.id();
+        let records = self.records.finish();
+        let records = compression.compress(&records).unwrap_or(Cow::Borrowed(&records));
         batch.i64(self.fields.base_offset);
-        batch.i32((self.size() - LOG_OVERHEAD) as i32);
+        batch.i32((HEADER_SIZE + records.len() - LOG_OVERHEAD) as i32);
         batch.i32(self.fields.partition_leader_epoch);
         batch.i8(MAGIC);
         let mut covered = Writer::new();
-        covered.i16(self.attributes());
+        covered.i16(attributes);
         covered.i32(self.next_offset_delta - 1);
         covered.i64(self.base_timestamp);
         covered.i64(self.max_timestamp);
@@ -216,7 +228,7 @@ impl RecordBatchBuilder {
         covered.i16(self.fields.producer_epoch);
         covered.i32(self.fields.base_sequence);
         covered.i32(self.count);
-        covered.put(&self.records.finish());
+        covered.put(&records);
         let covered = covered.finish();
         batch.u32(crc32c::crc32c(&covered));
         batch.put(&covered);

@@ -2,7 +2,8 @@
 //! and values.
 
 use super::record::read_record;
-use super::{Compression, HEADER_SIZE, MAGIC, RecordBatchView, TimestampType};
+use super::{HEADER_SIZE, MAGIC, RecordBatchView, TimestampType};
+use crate::wire::compression::Compression;
 use crate::wire::schema::{Form, read_field};
 use crate::wire::{DecodeError, Reader};
 

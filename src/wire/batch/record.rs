@@ -2,7 +2,7 @@
 //!
 //! In Kafka: `DefaultRecord`, `ControlRecordType`, `EndTransactionMarker`.
 
-use super::{BatchError, RecordBatchView, TimestampType, increment_sequence, records_reader};
+use super::{BatchError, RecordBatchView, TimestampType, increment_sequence};
 use crate::wire::schema::bytes_text;
 use crate::wire::{DecodeError, Reader};
 
@@ -46,8 +46,8 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    pub(super) fn new(batch: RecordBatchView<'a>) -> Result<Self, BatchError> {
-        let reader = records_reader(&batch);
+    pub(super) fn new(batch: RecordBatchView<'a>, contents: &'a [u8]) -> Result<Self, BatchError> {
+        let reader = Reader::over(contents);
         let count = batch.record_count();
         let left = usize::try_from(count)
             .ok()
