@@ -13,6 +13,7 @@ pub mod kafka_zk;
 pub mod meta_properties;
 pub mod metadata_cache;
 pub mod partition;
+pub mod producer_id_manager;
 pub mod purgatory;
 pub mod replica_manager;
 pub mod server;

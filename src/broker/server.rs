@@ -21,6 +21,7 @@ use super::admin_manager::{AdminManager, AdminTag};
 use super::controller::{ChannelTag, Controller, ZkTag as ControllerTag};
 use super::group::{GroupCoordinator, GroupZkTag};
 use super::metadata_cache::MetadataCache;
+use super::producer_id_manager::{ProducerIdManager, ProducerIdTag};
 use super::replica_manager::{Completion, FollowTag, ReplicaManager};
 use super::socket_server::SocketServer;
 use crate::base::timers::Wakeup;
@@ -55,6 +56,7 @@ enum ZkTag {
     Controller(ControllerTag),
     Admin(AdminTag),
     Group(GroupZkTag),
+    ProducerId(ProducerIdTag),
 }
 
 /// A broker.
@@ -75,6 +77,7 @@ pub struct Broker {
     controller: Controller,
     admin: AdminManager,
     groups: GroupCoordinator,
+    producer_ids: ProducerIdManager,
     /// From this broker as the controller to all brokers.
     controller_channel: NetworkClient<ChannelTag>,
     /// From this broker's followers to their leaders.
@@ -125,6 +128,7 @@ impl Broker {
             controller: Controller::new(me, config.clone(), rng.clone()),
             admin: AdminManager::new(me, config.clone(), rng.clone()),
             groups: GroupCoordinator::new(me, config.clone(), rng),
+            producer_ids: ProducerIdManager::new(me),
             controller_channel: NetworkClient::new(
                 &me.to_string(),
                 channel(config.controller_socket_timeout),

@@ -307,6 +307,49 @@ impl ClusterId {
 /// `/feature` as a controller of 2.8 writes it: feature versioning on, no features.
 pub const FEATURE_ENABLED: &str = r#"{"features":{},"version":1,"status":1}"#;
 
+/// `/latest_producer_id_block`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProducerIdBlock {
+    /// Who took the block.
+    pub broker: i32,
+    /// Its first id.
+    pub block_start: i64,
+    /// Its last id.
+    pub block_end: i64,
+}
+
+/// The block as it is written: with the ids as text.
+#[derive(Serialize, Deserialize)]
+struct ProducerIdBlockJson {
+    version: i32,
+    broker: i32,
+    block_start: String,
+    block_end: String,
+}
+
+impl ProducerIdBlock {
+    /// The ids from `block_start` to `block_end`, taken by `broker`.
+    pub fn new(broker: i32, block_start: i64, block_end: i64) -> Self {
+        Self { broker, block_start, block_end }
+    }
+
+    /// Its JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        let (block_start, block_end) = (self.block_start.to_string(), self.block_end.to_string());
+        json(&ProducerIdBlockJson { version: 1, broker: self.broker, block_start, block_end })
+    }
+
+    /// Reads its JSON.
+    pub fn from_json(data: &[u8]) -> Result<Self, BadZnode> {
+        let expected = "the producerId block json";
+        let read: ProducerIdBlockJson = parse(expected, data)?;
+        let number = |text: &str| {
+            text.parse().map_err(|_| BadZnode { expected, reason: format!("{text} is no id") })
+        };
+        Ok(Self::new(read.broker, number(&read.block_start)?, number(&read.block_end)?))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

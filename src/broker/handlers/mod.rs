@@ -5,6 +5,7 @@
 
 pub mod api_versions;
 pub mod fetch;
+pub mod init_producer_id;
 pub mod leader_and_isr;
 pub mod list_offsets;
 pub mod metadata;

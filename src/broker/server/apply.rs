@@ -6,6 +6,7 @@ use crate::base::TopicPartition;
 use crate::broker::action::{Action, Node, SendError};
 use crate::broker::admin_manager::AdminAction;
 use crate::broker::controller::{ChannelTag, ControllerAction};
+use crate::broker::producer_id_manager::ProducerIdAction;
 use crate::broker::replica_manager::{AppendRequest, AppendTarget, FollowRequest, FollowTag};
 use crate::cluster::topic_name::GROUP_METADATA_TOPIC_NAME;
 use crate::network::{NetworkClient, NetworkEvent, RequestFailure};
@@ -42,6 +43,17 @@ impl Broker {
             match action {
                 Action::Zookeeper { request, tag } => {
                     self.zookeeper.submit(request.into(), ZkTag::Admin(tag), ctx);
+                }
+                other => self.apply_common(other, ctx),
+            }
+        }
+    }
+
+    pub(super) fn apply_producer_id(&mut self, actions: Vec<ProducerIdAction>, ctx: &mut Ctx<'_>) {
+        for action in actions {
+            match action {
+                Action::Zookeeper { request, tag } => {
+                    self.zookeeper.submit(request.into(), ZkTag::ProducerId(tag), ctx);
                 }
                 other => self.apply_common(other, ctx),
             }

@@ -69,6 +69,16 @@ impl Broker {
             AnyRequest::ListOffsets(request) => {
                 handlers::list_offsets::handle(request, version, &self.replicas, ctx.volume).into()
             }
+            AnyRequest::InitProducerId(request) => {
+                match handlers::init_producer_id::refusal(&request) {
+                    Some(response) => response.into(),
+                    None => {
+                        let actions = self.producer_ids.generate(token);
+                        self.apply_producer_id(actions, ctx);
+                        Handled::Later
+                    }
+                }
+            }
             AnyRequest::OffsetForLeaderEpoch(request) => {
                 handlers::offset_for_leader_epoch::handle(request, &self.replicas).into()
             }

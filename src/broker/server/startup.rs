@@ -160,6 +160,8 @@ impl Broker {
         if self.life == Life::Starting {
             self.life = Life::Running;
             self.log(LogLevel::Info, "started", ctx);
+            let actions = self.producer_ids.start();
+            self.apply_producer_id(actions, ctx);
         }
         let actions = self.controller.on_session_established(ctx.now());
         self.apply_controller(actions, ctx);

@@ -67,6 +67,8 @@ impl Broker {
         for tag in std::mem::take(&mut self.zookeeper_lost) {
             self.ask_zookeeper(tag, ctx);
         }
+        let actions = self.producer_ids.on_connected();
+        self.apply_producer_id(actions, ctx);
         if !new_session {
             let actions = self.controller.on_reconnected(ctx.now());
             self.apply_controller(actions, ctx);
@@ -102,6 +104,10 @@ impl Broker {
             ZkTag::Group(tag) => {
                 let actions = self.groups.on_zookeeper(ctx.now(), tag, Answer::from(result));
                 self.apply_group(actions, ctx);
+            }
+            ZkTag::ProducerId(tag) => {
+                let actions = self.producer_ids.on_zookeeper(tag, Answer::from(result));
+                self.apply_producer_id(actions, ctx);
             }
             ZkTag::Server(tag) => match result {
                 Err(KeeperCode::CONNECTION_LOSS | KeeperCode::SESSION_EXPIRED) => {
