@@ -17,7 +17,7 @@ pub use snapshot::{decode_snapshot, encode_snapshot};
 use super::LogError;
 use crate::base::{SortedMap, SortedSet, TopicPartition};
 use crate::disk::Volume;
-use crate::wire::batch::Batches;
+use crate::wire::batch::{Batches, RecordBatchView};
 
 /// What the batches of an append would do, found before they are written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -100,7 +100,7 @@ impl ProducerStateManager {
     /// In Kafka: `Log.analyzeAndValidateProducerState`.
     pub fn analyze(&self, records: &[u8], origin: AppendOrigin) -> Result<Analysis, InvalidAppend> {
         let mut update = ProducerUpdate::default();
-        for batch in Batches::new(records).filter(|batch| batch.has_producer_id()) {
+        for batch in Batches::new(records).filter(RecordBatchView::has_producer_id) {
             let id = batch.producer_id();
             let known = self.producers.get(&id);
             if origin == AppendOrigin::Client

@@ -70,13 +70,12 @@ impl Broker {
                 handlers::list_offsets::handle(request, version, &self.replicas, ctx.volume).into()
             }
             AnyRequest::InitProducerId(request) => {
-                match handlers::init_producer_id::refusal(&request) {
-                    Some(response) => response.into(),
-                    None => {
-                        let actions = self.producer_ids.generate(token);
-                        self.apply_producer_id(actions, ctx);
-                        Handled::Later
-                    }
+                if let Some(response) = handlers::init_producer_id::refusal(&request) {
+                    response.into()
+                } else {
+                    let actions = self.producer_ids.generate(token);
+                    self.apply_producer_id(actions, ctx);
+                    Handled::Later
                 }
             }
             AnyRequest::OffsetForLeaderEpoch(request) => {
