@@ -152,6 +152,7 @@ fn shown() -> Shown {
         persistence: Persistence::Kept,
         lesson: None,
         next: None,
+        rounds: Vec::new(),
     }
 }
 

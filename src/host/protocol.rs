@@ -200,6 +200,17 @@ pub struct Shown {
     /// Virtual time up to which nothing but the places of flying frames changes: the conductor's
     /// promise for the page's clock. At least `picture.now`.
     pub known_until: Time,
+    /// How long the conductor's rounds took, by the number of volumes they wrote to (0, 1, 2 …).
+    pub rounds: Vec<RoundPace>,
+}
+
+/// Rounds that wrote to the same number of volumes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct RoundPace {
+    /// How many there were.
+    pub rounds: u64,
+    /// Real microseconds that they took together, until what they wrote was stored.
+    pub wall_us: u64,
 }
 
 /// Whether a world outlives its tab.

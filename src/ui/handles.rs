@@ -114,6 +114,7 @@ fn describe(shown: &Shown, live: &Live) -> Value {
         "persistence": format!("{:?}", shown.persistence), "supervisor": picture.supervisor,
         "processes": processes, "partitions": partitions_json, "groups": groups_json,
         "zookeeper": zookeeper(picture), "lesson": lesson(shown),
+        "rounds": shown.rounds.iter().map(|pace| json!({ "rounds": pace.rounds, "wall_us": pace.wall_us })).collect::<Vec<_>>(),
     })
 }
 

@@ -46,7 +46,11 @@ pub(super) fn begin(scope: DedicatedWorkerGlobalScope) {
 async fn serve(page: DedicatedWorkerGlobalScope, inbox: Inbox<ToConductor>, router: Rc<Router>) {
     let mut session = Session::new(page, router);
     loop {
-        let mut message = Some(inbox.next().await);
+        // A round waits for its processes, and so lets messages come in.
+        let mut message = match session.runs_unseen() {
+            true => inbox.try_next(),
+            false => Some(inbox.next().await),
+        };
         while let Some(next) = message {
             session.handle(next).await;
             message = inbox.try_next();

@@ -103,6 +103,8 @@ pub(super) enum FromNode {
         result: Box<NodeResult>,
         /// What it wrote, when the conductor holds the volume.
         delta: VolumeDelta,
+        /// Whether a transaction of its database was needed.
+        stored: bool,
         /// Set when the database refused it.
         trouble: Option<String>,
     },

@@ -10,6 +10,7 @@ mod lock;
 mod message;
 mod node;
 mod nodes;
+mod pace;
 pub mod page;
 mod play;
 mod port;

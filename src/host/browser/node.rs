@@ -115,6 +115,7 @@ async fn run(node: &mut Node, task: NodeTask) -> FromNode {
     result.volume_bytes = node.runner.volume().used();
     let mut delta = node.runner.volume_mut().take_delta();
     let mut trouble = None;
+    let stored = node.store.is_some() && !delta.is_empty();
     if let Some(store) = node.store.as_mut() {
         // The conductor gets a copy only of what no database holds.
         match store.commit(&delta, node.runner.volume()).await {
@@ -126,7 +127,7 @@ async fn run(node: &mut Node, task: NodeTask) -> FromNode {
             }
         }
     }
-    FromNode::Ran { result: Box::new(result), delta, trouble }
+    FromNode::Ran { result: Box::new(result), delta, stored, trouble }
 }
 
 async fn keep(node: &mut Node, database: &str) -> FromNode {

@@ -3,11 +3,12 @@
 
 use super::inbox::Inbox;
 use super::message::{ConductorToPage, FromNode, PageToConductor, Storage, Ticket, ToNode};
+use super::pace::Pace;
 use super::port::{Listener, listen_port, send};
 use super::volume_store::VolumeStore;
 use crate::base::{ProcessId, Rng, SortedMap};
 use crate::disk::{Volume, VolumeDelta};
-use crate::host::protocol::ToConductor;
+use crate::host::protocol::{RoundPace, ToConductor};
 use crate::node::ProcessView;
 use crate::world::{HostOrder, NodeResult, Round, launch};
 use gloo::timers::callback::Timeout;
@@ -56,6 +57,8 @@ pub(super) struct Nodes {
     trouble: Option<String>,
     /// True once real time had a say: a hung or broken worker.
     unreproducible: bool,
+    /// How long rounds take.
+    pace: Pace,
 }
 
 /// The way by which the page's messages about workers reach the nodes.
@@ -112,6 +115,7 @@ impl Nodes {
             databases,
             trouble: None,
             unreproducible: false,
+            pace: Pace::default(),
         }
     }
 
@@ -123,6 +127,11 @@ impl Nodes {
     /// True, once, after a worker hung or broke, so that the run cannot be repeated.
     pub fn take_unreproducible(&mut self) -> bool {
         std::mem::take(&mut self.unreproducible)
+    }
+
+    /// How long rounds took so far, by the number of volumes they wrote to.
+    pub fn pace(&self) -> Vec<RoundPace> {
+        self.pace.counts()
     }
 
     /// The database of a process's volume.
@@ -179,16 +188,21 @@ impl Nodes {
             }
         }
         self.await_started(&mut starting, &mut results).await;
+        self.pace.begin();
         let running: Vec<ProcessId> = round.tasks.iter().map(|task| task.process).collect();
         for task in round.tasks {
             let process = task.process;
             self.say(process, &ToNode::Run(task));
         }
+        let is_round = !running.is_empty();
         for process in running {
             let reply = self.hear(process).await;
             let before = results.remove(&process);
             let result = self.ran(process, reply, before);
             results.insert(process, result);
+        }
+        if is_round {
+            self.pace.end();
         }
         results.into_values().collect()
     }
@@ -201,7 +215,10 @@ impl Nodes {
     ) -> NodeResult {
         let before = before.unwrap_or_else(|| NodeResult::of(process));
         match reply {
-            FromNode::Ran { result, delta, trouble } => {
+            FromNode::Ran { result, delta, stored, trouble } => {
+                if stored {
+                    self.pace.stored();
+                }
                 self.hold(process, &delta);
                 self.note_trouble(process, trouble);
                 NodeResult { cuts: before.cuts, started_on: before.started_on, ..*result }

@@ -31,6 +31,15 @@ struct Page {
     tell: Tell,
 }
 
+/// What a worker is there for.
+#[derive(Clone, Copy)]
+enum Post {
+    Conductor,
+    /// Ready for a process; nobody misses one that breaks.
+    Spare,
+    Node(Ticket),
+}
+
 /// A worker with the handlers that must live as long as it does.
 #[expect(dead_code, reason = "the handlers are held for the worker, not called from here")]
 struct Hired {
@@ -86,7 +95,7 @@ fn versioned(file: &str) -> String {
 async fn begin(page: &Rc<RefCell<Page>>) -> Result<(), JsValue> {
     let module = compile(&versioned("worker_bg.wasm")).await?;
     page.borrow_mut().module = module;
-    let conductor = hire(page, None).await?;
+    let conductor = hire(page, Post::Conductor).await?;
     let Hired { worker, on_error, .. } = conductor;
     let listening = page.clone();
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
@@ -123,7 +132,7 @@ async fn compile(url: &str) -> Result<JsValue, JsValue> {
 }
 
 /// Starts a worker and waits until its Rust code listens.
-async fn hire(page: &Rc<RefCell<Page>>, ticket: Option<Ticket>) -> Result<Hired, JsValue> {
+async fn hire(page: &Rc<RefCell<Page>>, post: Post) -> Result<Hired, JsValue> {
     let (url, module) = {
         let page = page.borrow();
         (page.boot_url.clone(), page.module.clone())
@@ -139,7 +148,7 @@ async fn hire(page: &Rc<RefCell<Page>>, ticket: Option<Ticket>) -> Result<Hired,
         worker.set_onmessage(Some(listener.as_ref().unchecked_ref()));
         on_message = Some(listener);
     });
-    let on_error = watch(page, &worker, ticket);
+    let on_error = watch(page, &worker, post);
     let first = Object::new();
     Reflect::set(&first, &"mod".into(), &module)?;
     worker.post_message(&first)?;
@@ -149,18 +158,19 @@ async fn hire(page: &Rc<RefCell<Page>>, ticket: Option<Ticket>) -> Result<Hired,
 }
 
 /// Relays the death of a worker.
-fn watch(
-    page: &Rc<RefCell<Page>>,
-    worker: &Worker,
-    ticket: Option<Ticket>,
-) -> Closure<dyn FnMut(Event)> {
+fn watch(page: &Rc<RefCell<Page>>, worker: &Worker, post: Post) -> Closure<dyn FnMut(Event)> {
     let page = page.clone();
     let on_error = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
         let message = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message);
         let message = message.unwrap_or_else(|| "the worker could not be loaded".to_owned());
-        match ticket {
-            Some(ticket) => tell_conductor(&page, &PageToConductor::Failed(ticket, message)),
-            None => (page.borrow().tell.clone())(FromConductor::Lost { message }),
+        match post {
+            Post::Node(ticket) => tell_conductor(&page, &PageToConductor::Failed(ticket, message)),
+            Post::Spare => {
+                // Later: this handler is one of what goes.
+                let page = page.clone();
+                spawn_local(async move { page.borrow_mut().spare.clear() });
+            }
+            Post::Conductor => (page.borrow().tell.clone())(FromConductor::Lost { message }),
         }
     });
     worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
@@ -200,10 +210,10 @@ async fn spawn(page: &Rc<RefCell<Page>>, ticket: Ticket) -> Result<(), JsValue> 
     let spare = page.borrow_mut().spare.pop();
     let hired = match spare {
         Some(mut hired) => {
-            hired.on_error = watch(page, &hired.worker, Some(ticket));
+            hired.on_error = watch(page, &hired.worker, Post::Node(ticket));
             hired
         }
-        None => hire(page, Some(ticket)).await?,
+        None => hire(page, Post::Node(ticket)).await?,
     };
     let channel = MessageChannel::new()?;
     send(&hired.worker, &Role::Node, Some(&channel.port1()));
@@ -225,7 +235,7 @@ fn refill(page: &Rc<RefCell<Page>>) {
     spawn_local(async move {
         gloo::timers::future::TimeoutFuture::new(300).await;
         if page.borrow().spare.len() < SPARE_WORKERS
-            && let Ok(hired) = hire(&page, None).await
+            && let Ok(hired) = hire(&page, Post::Spare).await
         {
             let mut page = page.borrow_mut();
             if page.spare.len() < SPARE_WORKERS {

@@ -8,22 +8,24 @@ use super::play::Play;
 use super::save::{Archive, Kept};
 use super::{lock, setup, volume_store};
 use crate::base::timers::Wakeup;
-use crate::base::{EventId, ProcessId, SortedMap, Span, Time, TraceRecord};
+use crate::base::{EventId, SortedMap, Span, Time, TraceRecord};
 use crate::host::protocol::{
-    Era, FromConductor, LessonCommand, NoticeLevel, OpenWorld, Persistence, Profile, Shown,
-    ToConductor,
+    Era, FromConductor, NoticeLevel, OpenWorld, Persistence, Profile, Shown, ToConductor,
 };
-use crate::lesson::Order;
 use crate::world::action::Action;
 use crate::world::{World, profile};
 use gloo::timers::future::TimeoutFuture;
 use std::rc::Rc;
-use std::str::FromStr;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::DedicatedWorkerGlobalScope;
 
+mod lesson;
+
 /// Real time that the conductor works between two pictures.
 const BUDGET_MS: f64 = 12.0;
+/// Real time after a picture during which a world that runs as fast as it goes runs on unseen. A page that
+/// asks for no other picture in that time is hidden, and the world rests with it.
+const UNSEEN_MS_MAX: f64 = 250.0;
 /// Virtual time by which the kept clock runs ahead of the world, so that it need not be kept at
 /// every round: a world that comes back has skipped that much at most.
 const CLOCK_LEASE: Span = Span::from_secs(2);
@@ -45,6 +47,8 @@ pub(super) struct Session {
     archive: Option<Archive>,
     owns_lock: bool,
     picture_wanted: bool,
+    /// Real time of the last picture.
+    pictured_ms: f64,
 }
 
 /// A world and how it is being played.
@@ -73,7 +77,15 @@ struct Playing {
 impl Session {
     /// No world yet.
     pub fn new(page: DedicatedWorkerGlobalScope, router: Rc<Router>) -> Self {
-        Self { page, router, stage: None, archive: None, owns_lock: false, picture_wanted: false }
+        Self {
+            page,
+            router,
+            stage: None,
+            archive: None,
+            owns_lock: false,
+            picture_wanted: false,
+            pictured_ms: 0.0,
+        }
     }
 
     fn tell(&self, message: FromConductor) {
@@ -106,9 +118,19 @@ impl Session {
         }
     }
 
+    /// Whether the world goes on while the page draws: at the fastest speed, drawing must not hold it up.
+    pub fn runs_unseen(&self) -> bool {
+        let fast = |stage: &Playing| {
+            stage.play.playing
+                && (stage.play.speed == 0 || stage.world.clock() < stage.warm_until)
+                && stage.world.next_happening().is_some()
+        };
+        self.stage.as_ref().is_some_and(fast) && real_ms() - self.pictured_ms < UNSEEN_MS_MAX
+    }
+
     /// Lets time pass and shows the world, if the page can draw.
     pub async fn go_on(&mut self) {
-        if !self.picture_wanted {
+        if !self.picture_wanted && !self.runs_unseen() {
             return;
         }
         let Some(stage) = &mut self.stage else {
@@ -123,7 +145,9 @@ impl Session {
         if target > stage.world.clock() {
             self.run_until(target, now + BUDGET_MS).await;
         }
-        self.show().await;
+        if self.picture_wanted {
+            self.show().await;
+        }
     }
 
     async fn open(&mut self, world: OpenWorld, build_id: &str) {
@@ -421,10 +445,12 @@ impl Session {
             lesson: stage.lesson.as_ref().map(Classroom::state),
             next,
             known_until,
+            rounds: stage.nodes.pace(),
         };
         stage.shown = Some(state);
         stage.changed = false;
         self.picture_wanted = false;
+        self.pictured_ms = real_ms();
         self.tell(FromConductor::Picture(Box::new(shown)));
     }
 
@@ -446,111 +472,6 @@ impl Session {
             stage.persistence = Persistence::MemoryOnly { why: why.clone() };
             self.notice(NoticeLevel::Warning, format!("{why} It runs on in memory."));
         }
-    }
-
-    /// Lets the lesson look at the world and do what it says.
-    async fn teach(&mut self) {
-        self.look().await;
-        let Some(stage) = &mut self.stage else {
-            return;
-        };
-        let mut picture = stage.world.picture(stage.world.clock());
-        let orders = stage.lesson.as_mut().map(|lesson| lesson.look(&picture)).unwrap_or_default();
-        stage.unsent.append(&mut picture.events);
-        stage.changed = true;
-        self.obey(orders).await;
-    }
-
-    async fn obey(&mut self, orders: Vec<Order>) {
-        for order in orders {
-            let Some(stage) = &mut self.stage else {
-                return;
-            };
-            match order {
-                Order::Act(line) => {
-                    let acted = Action::from_str(&line).map_err(|error| error.to_string());
-                    let acted = acted.and_then(|action| {
-                        stage.world.act(action).map_err(|error| error.to_string())
-                    });
-                    if let Err(why) = acted {
-                        self.notice(NoticeLevel::Fault, format!("{line}: {why}"));
-                    }
-                }
-                Order::Remember(step) => {
-                    // A world is remembered when nothing waits to be carried out.
-                    self.settle().await;
-                    let Some(stage) = &mut self.stage else {
-                        return;
-                    };
-                    if let (Some(snapshot), Some(lesson)) =
-                        (stage.world.snapshot(), &mut stage.lesson)
-                    {
-                        lesson.remember(step, snapshot);
-                    }
-                }
-                Order::Restore(step) => {
-                    let snapshot = stage.lesson.as_ref().and_then(|lesson| lesson.recall(step));
-                    if let Some(snapshot) = snapshot {
-                        stage.world.restore(&snapshot);
-                        stage.commands.clear();
-                    }
-                }
-            }
-        }
-        self.settle().await;
-    }
-
-    async fn lesson(&mut self, command: LessonCommand) {
-        let Some(stage) = &mut self.stage else {
-            return;
-        };
-        let Some(lesson) = &mut stage.lesson else {
-            return;
-        };
-        stage.changed = true;
-        match command {
-            LessonCommand::Next => lesson.next(),
-            LessonCommand::Back => {
-                let orders = lesson.back().into_iter().collect();
-                self.obey(orders).await;
-            }
-            LessonCommand::Answer(option) => lesson.answer(option),
-            LessonCommand::TakeOver => self.take_over().await,
-        }
-    }
-
-    /// The lesson's world becomes the sandbox.
-    async fn take_over(&mut self) {
-        if !self.owns_lock && !self.take_lock().await {
-            self.notice(
-                NoticeLevel::Warning,
-                "The kept world is open elsewhere; this one stays in memory.",
-            );
-        }
-        if self.archive.is_none() && self.owns_lock {
-            self.archive = Archive::open().await.ok();
-        }
-        let archive = self.archive.as_ref().filter(|_| self.owns_lock);
-        let kept = archive.and_then(Archive::load);
-        let Some(stage) = &mut self.stage else {
-            return;
-        };
-        stage.lesson = None;
-        stage.world.keep_lives(false);
-        stage.changed = true;
-        if self.archive.is_some() && self.owns_lock {
-            let generation = kept.as_ref().map_or(0, |kept| generation_of(&kept.databases)) + 1;
-            let databases = format!("kafkarium/{generation}");
-            let processes: Vec<ProcessId> = stage.world.specs().map(|spec| spec.id).collect();
-            stage.nodes.keep(&databases, &processes).await;
-            stage.databases = Some(databases);
-            stage.persistence = Persistence::Kept;
-            if let Some(kept) = kept {
-                forget(&kept);
-            }
-        }
-        self.keep().await;
-        self.pass_on();
     }
 }
 

@@ -112,6 +112,13 @@ impl Browser {
         self.must("POST", "/url", Some(&json!({ "url": url })));
     }
 
+    /// Opens another tab and goes to an address there; what is asked from now on is asked of that tab.
+    pub fn open_tab(&self, url: &str) {
+        let tab = self.must("POST", "/window/new", Some(&json!({ "type": "tab" })));
+        self.must("POST", "/window", Some(&json!({ "handle": tab["handle"] })));
+        self.goto(url);
+    }
+
     /// Reloads the page as the person does with F5.
     pub fn reload(&self) {
         self.must("POST", "/refresh", None);
@@ -280,6 +287,10 @@ impl Browser {
             .and_then(|()| std::fs::write(&file, png))
             .unwrap_or_else(|error| panic!("{} could not be written: {error}", file.display()));
         file
+    }
+
+    pub(crate) fn try_element(&self, element: &str, command: &str) -> Result<Value, String> {
+        self.call("POST", &format!("/element/{element}{command}"), None)
     }
 
     pub(crate) fn must(&self, method: &str, path: &str, body: Option<&Value>) -> Value {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::browser::Browser;
+use crate::browser::{Browser, keys};
 
 /// The key under which WebDriver passes elements.
 const REFERENCE: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -30,6 +30,11 @@ impl<'a> Element<'a> {
         self
     }
 
+    /// Like `click`, but leaves an element that has meanwhile left the page, or is covered, to the caller.
+    pub fn try_click(&self) -> bool {
+        self.browser.try_element(&self.id, "/click").is_ok()
+    }
+
     /// Opens its context menu with the right mouse button.
     pub fn context_click(&self) -> &Self {
         let body = json!({ "actions": [{
@@ -50,12 +55,10 @@ impl<'a> Element<'a> {
         self
     }
 
-    /// Empties it and types into it.
+    /// Selects what it holds and types over it, as a person does.
     pub fn fill(&self, text: &str) -> &Self {
-        self.must("POST", "/clear", None);
-        if !text.is_empty() {
-            self.type_text(text);
-        }
+        self.browser.execute("arguments[0].focus(); arguments[0].select();", &[self.to_json()]);
+        self.type_text(if text.is_empty() { keys::BACKSPACE } else { text });
         self
     }
 

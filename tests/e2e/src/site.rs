@@ -32,6 +32,30 @@ impl Site {
         Self::serve(dist, path)
     }
 
+    /// Serves a copy of the page whose workers run `prelude`, in JavaScript, before anything of their own: a
+    /// browser that refuses something, or a worker that breaks on demand.
+    pub fn of_dist_with_workers_after(prelude: &str) -> Self {
+        let dist = std::env::var_os("KAFKARIUM_DIST").map_or_else(
+            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist"),
+            PathBuf::from,
+        );
+        let copy = std::env::temp_dir().join(format!(
+            "kafkarium-site-{}-{:x}",
+            std::process::id(),
+            prelude.len()
+        ));
+        fs::create_dir_all(&copy).expect("a folder for the copy");
+        for entry in fs::read_dir(&dist).expect("dist holds a page").flatten() {
+            if entry.path().is_file() {
+                fs::copy(entry.path(), copy.join(entry.file_name())).expect("a copy");
+            }
+        }
+        let boot = copy.join("boot.js");
+        let own = fs::read_to_string(&boot).expect("boot.js starts workers");
+        fs::write(&boot, format!("{prelude}\n{own}")).expect("the copy can be written to");
+        Self::serve(copy, "/")
+    }
+
     /// Serves a folder under a path.
     pub fn serve(folder: PathBuf, under: &str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port on loopback");

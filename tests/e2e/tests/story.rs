@@ -1,0 +1,177 @@
+//! The story of the first page: a person sends records, watches them arrive, kills the leader's broker, sees the
+//! failover, loads the page again and finds the cluster and every record. Nothing is asked of the page but what it
+//! says; the kill really terminates a worker and the reload really ends all of them.
+
+use std::time::Duration;
+
+use e2e::{Browser, Options, Site, keys};
+use serde_json::Value;
+
+/// Real time that a busy machine may take for some tens of virtual seconds.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+fn leader(view: &Value) -> Option<i64> {
+    view["partitions"]["orders-0"]["leader"].as_i64()
+}
+
+/// Records that consumers may read, in all partitions of `orders`.
+fn readable(view: &Value) -> i64 {
+    let partitions = view["partitions"].as_object().into_iter().flatten();
+    let orders = partitions.filter(|(name, _)| name.starts_with("orders-"));
+    orders.filter_map(|(_, partition)| partition["high_watermark"].as_i64()).sum()
+}
+
+/// Offsets up to which the group has read, summed over partitions.
+fn positions(view: &Value) -> i64 {
+    let members = view["groups"]["g1"]["members"].as_array().into_iter().flatten();
+    let owned = members.flat_map(|member| member["assignment"].as_array().into_iter().flatten());
+    owned.filter_map(|owned| owned["position"].as_i64()).sum()
+}
+
+fn is_stable(view: &Value) -> bool {
+    let group = &view["groups"]["g1"];
+    group["state"] == "Stable" && group["members"].as_array().is_some_and(|all| all.len() == 2)
+}
+
+fn wait_for_cluster(browser: &Browser) {
+    browser.wait_at_most(PATIENCE, "the cluster to stand", || {
+        let view = browser.try_execute("return window.kafkarium.view();", &[]).ok()?;
+        (leader(&view).is_some() && is_stable(&view)).then_some(())
+    });
+}
+
+fn wait_for_readers(browser: &Browser, records: i64) {
+    browser.wait_at_most(PATIENCE, &format!("{records} records to be read"), || {
+        let view = browser.view();
+        (readable(&view) == records && positions(&view) == records).then_some(())
+    });
+}
+
+fn wait_for_state(browser: &Browser, process: &str, state: &str) {
+    browser.wait_at_most(PATIENCE, &format!("{process} to be {state}"), || {
+        (browser.view()["processes"][process]["state"] == state).then_some(())
+    });
+}
+
+fn send(browser: &Browser, key: &str, value: &str) {
+    browser.find("combobox", "Topic").fill("orders");
+    browser.find("textbox", "Key").fill(key);
+    browser.find("textbox", "Value").fill(value);
+    browser.find("button", "Send").click();
+}
+
+#[test]
+fn a_record_survives_the_leader_and_the_page() {
+    let site = Site::of_dist();
+    let browser = Browser::open();
+    browser.goto(&format!("{}?speed=8", site.url()));
+    wait_for_cluster(&browser);
+    for (key, value) in [("ann", "1"), ("bob", "2"), ("cho", "3"), ("<b>dee</b>", "<i>4</i>")] {
+        send(&browser, key, value);
+    }
+    wait_for_readers(&browser, 4);
+    assert!(browser.text().contains("<b>dee</b>"), "a key with markup is shown as it is");
+    browser.screenshot("story-records");
+
+    let victim = leader(&browser.view()).expect("orders-0 has a leader");
+    let broker = format!("broker-{victim}");
+    let life = browser.view()["processes"][&broker]["incarnation"].clone();
+    browser.find("group", &broker).context_click();
+    browser.find("menuitem", "Kill").click();
+    wait_for_state(&browser, &broker, "dead");
+    browser.wait_at_most(PATIENCE, "another leader", || {
+        leader(&browser.view()).filter(|leader| *leader != victim)
+    });
+    send(&browser, "ann", "5");
+    wait_for_readers(&browser, 5);
+    browser.screenshot("story-failover");
+
+    browser.find("group", &broker).context_click();
+    browser.find("menuitem", "Restart").click();
+    browser.wait_at_most(PATIENCE, "all three replicas in sync again", || {
+        let view = browser.view();
+        let isr = view["partitions"]["orders-0"]["isr"].as_array().map_or(0, Vec::len);
+        (isr == 3).then_some(())
+    });
+    assert_ne!(browser.view()["processes"][&broker]["incarnation"], life);
+
+    browser.goto(&format!("{}?speed=8", site.url()));
+    wait_for_cluster(&browser);
+    wait_for_readers(&browser, 5);
+    let view = browser.view();
+    assert!(view["persistence"].as_str().is_some_and(|kept| kept.starts_with("Kept")), "{view}");
+    browser.screenshot("story-reloaded");
+    browser.assert_no_console_errors();
+}
+
+#[test]
+fn the_keyboard_reaches_everything() {
+    let site = Site::of_dist();
+    let options = Options { is_dark: true, is_still: true, ..Options::default() };
+    let browser = Browser::open_with(&options);
+    browser.goto(&format!("{}?speed=8", site.url()));
+    wait_for_cluster(&browser);
+    let focused = || {
+        browser.execute(
+            "return document.activeElement.getAttribute('aria-label') || document.activeElement.id \
+             || document.activeElement.textContent;",
+            &[],
+        )
+    };
+    // The form, by Tab and typing alone.
+    browser.find("textbox", "Value").focus();
+    browser.press(&format!("seven{}", keys::ENTER));
+    wait_for_readers(&browser, 1);
+    // Space stands still and goes on, the full stop steps.
+    browser.press(keys::ESCAPE);
+    browser.press(keys::SPACE);
+    browser.wait_until("time to stand still", || browser.view()["playing"] == false);
+    let before = browser.view()["picture_us"].as_u64().expect("a time");
+    browser.press(".");
+    browser.wait_until("the next event", || {
+        browser.view()["picture_us"].as_u64().is_some_and(|now| now > before)
+    });
+    assert_eq!(browser.view()["playing"], false);
+    browser.press(keys::SPACE);
+    browser.wait_until("time to go on", || browser.view()["playing"] == true);
+    // The stage is reached by Tab, a node of it by arrows, its menu by M.
+    let on_stage = || {
+        let script = "return document.activeElement.hasAttribute('data-process');";
+        browser.execute(script, &[]) == true
+    };
+    for _ in 0..60 {
+        if on_stage() {
+            break;
+        }
+        browser.press(keys::TAB);
+    }
+    assert!(on_stage(), "Tab reaches the stage, not only {}", focused());
+    for key in [keys::LEFT, keys::LEFT, keys::DOWN, keys::DOWN, keys::RIGHT, keys::UP, keys::UP] {
+        browser.press(key);
+    }
+    for _ in 0..12 {
+        if focused() == "broker-2" {
+            break;
+        }
+        browser.press(keys::DOWN);
+    }
+    assert_eq!(focused(), "broker-2", "arrows walk from node to node");
+    browser.press("m");
+    browser.wait_until("the menu", || browser.has("menuitem", "Kill"));
+    browser.screenshot("keyboard-menu");
+    for _ in 0..12 {
+        if focused().as_str().is_some_and(|name| name.contains("Kill")) {
+            break;
+        }
+        browser.press(keys::DOWN);
+    }
+    browser.press(keys::ENTER);
+    wait_for_state(&browser, "broker-2", "dead");
+    browser.press("?");
+    browser.wait_until("the help", || {
+        browser.has("dialog", "Help") || browser.text().contains("Keys")
+    });
+    browser.screenshot("keyboard-help");
+    browser.press(keys::ESCAPE);
+    browser.assert_no_console_errors();
+}
