@@ -113,6 +113,8 @@ pub enum TraceEvent {
     // ---- ZooKeeper ----
     /// A server became what it is in its ensemble.
     ZooKeeperRoleChanged { role: String, epoch: u64 },
+    /// A server has the history of the leader of that epoch on its disk.
+    ZooKeeperEpochEntered { epoch: u64 },
     /// A session began.
     SessionCreated { session: i64, timeout_ms: u32 },
     /// A session ended by itself.

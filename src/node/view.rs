@@ -153,12 +153,31 @@ pub struct ZooKeeperView {
     pub epoch: u32,
     /// Whether it serves clients.
     pub is_serving: bool,
+    /// Its number in the ensemble, 0 for a server on its own.
+    pub server: u8,
+    /// For whom it votes, or whom it has as its leader, 0 for a server on its own.
+    pub vote: u8,
     /// Zxid of the last transaction it applied.
     pub last_zxid: i64,
     /// Open sessions.
     pub sessions: Vec<SessionView>,
+    /// How many znodes there are.
+    pub znode_count: u32,
     /// The znodes, in path order (at most some hundreds).
     pub znodes: Vec<ZnodeView>,
+    /// The watches on this server, in path order (at most some hundreds).
+    pub watches: Vec<WatchView>,
+}
+
+/// A watch on a server.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WatchView {
+    /// What is watched; there may be no such znode yet.
+    pub path: String,
+    /// Whether it waits for children to come and go, not for the data.
+    pub is_child: bool,
+    /// Whose it is.
+    pub session: i64,
 }
 
 /// A session on a server.
@@ -191,6 +210,12 @@ pub struct ZnodeView {
     pub version: i32,
     /// Owner session, 0 for a persistent znode.
     pub ephemeral_owner: i64,
+    /// Zxid of the last change of its data.
+    pub mzxid: i64,
+    /// Bytes of its data.
+    pub data_bytes: u32,
+    /// How many children it has.
+    pub children: u32,
     /// Watches on it.
     pub watches: u32,
 }

@@ -33,7 +33,7 @@ impl ConnectString {
                     [&mut body.data_watches, &mut body.exist_watches, &mut body.child_watches];
                 lists.into_iter().flatten().for_each(put);
             }
-            Request::Ping | Request::Auth(_) | Request::CloseSession => {}
+            Request::Ping | Request::Reconfig(_) | Request::Auth(_) | Request::CloseSession => {}
         }
         request
     }

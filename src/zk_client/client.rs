@@ -9,8 +9,8 @@ use crate::base::{ConnId, Span, Time};
 use crate::node::{ConfigError, Ctx, LinkInput};
 use crate::wire::DecodeError;
 use crate::wire::zookeeper::{
-    ConnectRequest, ConnectResponse, KeeperCode, OpCode, Request, XID_NOTIFICATION, XID_PING,
-    XID_SET_WATCHES, decode_event, decode_reply, decode_reply_header, encode_request,
+    ConnectRequest, ConnectResponse, KeeperCode, OpCode, Request, XID_AUTH, XID_NOTIFICATION,
+    XID_PING, XID_SET_WATCHES, decode_event, decode_reply, decode_reply_header, encode_request,
     op_of_reserved_xid,
 };
 use bytes::Bytes;
@@ -39,6 +39,8 @@ pub struct ZkClient<T> {
     refused: Vec<T>,
     session_is_over: bool,
     watches: WatchRegistry,
+    /// Credentials that were presented: each connection begins with them.
+    credentials: Vec<Request>,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,7 @@ impl<T> ZkClient<T> {
             refused: Vec::new(),
             session_is_over: false,
             watches: WatchRegistry::default(),
+            credentials: Vec::new(),
         })
     }
 
@@ -275,6 +278,9 @@ impl<T> ZkClient<T> {
         self.state = State::Connected { conn };
         self.hosts.connected();
         (self.last_sent, self.last_heard) = (ctx.now(), ctx.now());
+        for request in self.credentials.clone() {
+            self.send(conn, XID_AUTH, &request, ctx);
+        }
         for request in self.watches.batches(self.last_zxid) {
             let request = self.target.request(Request::SetWatches(request));
             self.send(conn, XID_SET_WATCHES, &request, ctx);
@@ -288,6 +294,9 @@ impl<T> ZkClient<T> {
         while let Some((request, tag)) = self.unsent.pop_front() {
             self.last_xid = self.last_xid.checked_add(1).unwrap_or(1);
             self.send(conn, self.last_xid, &request, ctx);
+            if matches!(request, Request::Auth(_)) && !self.credentials.contains(&request) {
+                self.credentials.push(request.clone());
+            }
             let watching = watched_path(&request).map(|path| self.target.for_client(path));
             self.in_flight.push_back(InFlight {
                 xid: self.last_xid,
@@ -325,6 +334,7 @@ impl<T> ZkClient<T> {
         self.password = Bytes::from_static(&[0; 16]);
         self.session_is_over = true;
         self.watches = WatchRegistry::default();
+        self.credentials.clear();
         self.timeouts = Timeouts::of(self.requested_timeout, self.hosts.len());
     }
 }

@@ -19,6 +19,8 @@ use crate::wire::zookeeper::{
 use bytes::Bytes;
 
 const NIO_SERVER_CNXN: &str = "org.apache.zookeeper.server.NIOServerCnxn";
+/// What a client may send before its session stands; in ZooKeeper it lies in the socket's buffer.
+const EARLY_BYTES_MAX: usize = 1 << 20;
 
 /// A connection from a client.
 #[derive(Clone, PartialEq, Debug)]
@@ -33,6 +35,10 @@ pub(super) struct Connection {
     pub ids: Vec<Id>,
     /// Whether the client is new enough to be told that a server is not read-only.
     pub knows_read_only: bool,
+    /// Set once the client was told that its session stands.
+    pub is_greeted: bool,
+    /// What it sent before that.
+    pub early: Vec<Bytes>,
     /// Set once the client asked for its session's end: nothing more is taken from it.
     pub is_closing: bool,
     /// Frames that came.
@@ -50,6 +56,8 @@ impl Connection {
             timeout_ms: 0,
             ids: vec![ip_id(&from.host)],
             knows_read_only: false,
+            is_greeted: false,
+            early: Vec::new(),
             is_closing: false,
             received: 0,
             sent: 0,
@@ -75,19 +83,51 @@ impl ZooKeeperServer {
         if received == 1 && self.take_four_letter_word(conn, frame, ctx) {
             return Ok(());
         }
-        match session {
-            0 => match ConnectRequest::decode(frame) {
-                Ok(request) => return self.connect(conn, &request, ctx),
-                Err(error) => self.refuse(conn, error.to_string(), ctx),
-            },
-            session => match decode_request(frame) {
-                Ok((header, request)) => {
-                    let (conn, since) = (Some(conn), ctx.now());
-                    let client = Client { session, conn, xid: header.xid, since };
-                    return self.take_request(client, request, ctx);
-                }
-                Err(error) => self.refuse_request(conn, &error, ctx),
-            },
+        if session != 0 {
+            return self.take_request_frame(conn, frame, ctx);
+        }
+        match ConnectRequest::decode(frame) {
+            Ok(request) => return self.connect(conn, &request, ctx),
+            Err(error) => self.refuse(conn, error.to_string(), ctx),
+        }
+        Ok(())
+    }
+
+    /// A request is read once its client knows that its session stands; as long as it does not, the
+    /// server does not read on.
+    fn take_request_frame(
+        &mut self,
+        conn: ConnId,
+        frame: &Bytes,
+        ctx: &mut Ctx,
+    ) -> Result<(), DatabaseError> {
+        let Some(connection) = self.connections.get_mut(&conn) else { return Ok(()) };
+        if !connection.is_greeted {
+            connection.early.push(frame.clone());
+            if connection.early.iter().map(Bytes::len).sum::<usize>() > EARLY_BYTES_MAX {
+                self.refuse(conn, "Too much before the session stands".to_owned(), ctx);
+            }
+            return Ok(());
+        }
+        match decode_request(frame) {
+            Ok((header, request)) => {
+                let (session, since) = (connection.session, ctx.now());
+                let client = Client { session, conn: Some(conn), xid: header.xid, since };
+                return self.take_request(client, request, ctx);
+            }
+            Err(error) => self.refuse_request(conn, &error, ctx),
+        }
+        Ok(())
+    }
+
+    /// Reads what clients sent before they were told that their session stands.
+    pub(super) fn take_early(&mut self, ctx: &mut Ctx) -> Result<(), DatabaseError> {
+        while let Some(conn) = self.greeted.pop() {
+            let connection = self.connections.get_mut(&conn);
+            let early = connection.map(|it| std::mem::take(&mut it.early)).unwrap_or_default();
+            for frame in early {
+                self.take_request_frame(conn, &frame, ctx)?;
+            }
         }
         Ok(())
     }
@@ -225,8 +265,10 @@ impl ZooKeeperServer {
         timeout_ms: Option<u32>,
         ctx: &mut Ctx,
     ) {
-        let Some(connection) = self.connections.get(&conn) else { return };
-        let Connection { from, session, knows_read_only, .. } = connection.clone();
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.is_greeted = timeout_ms.is_some();
+        let (from, session) = (connection.from.clone(), connection.session);
+        let knows_read_only = connection.knows_read_only;
         let password = timeout_ms.map_or([0; 16], |_| password_of(session));
         let response = ConnectResponse {
             protocol_version: 0,
@@ -241,6 +283,8 @@ impl ZooKeeperServer {
                 format!("Invalid session 0x{session:x} for client /{from}, probably expired");
             ctx.log(LogLevel::Info, ZOO_KEEPER_SERVER, text);
             self.hangup(conn, ctx);
+        } else {
+            self.greeted.push(conn);
         }
     }
 

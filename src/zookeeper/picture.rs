@@ -1,14 +1,17 @@
 //! What the page and the checkers see of a server.
 
-use super::quorum::Role;
+use super::quorum::{Peer, Role};
 use super::server::ZooKeeperServer;
 use super::session::Session;
 use super::tree::Znode;
 use crate::base::{ConnId, Span, Time};
-use crate::node::view::{SessionView, ZnodeView, ZooKeeperView, preview};
+use crate::node::view::{SessionView, WatchView, ZnodeView, ZooKeeperView, preview};
+use bytes::Bytes;
 
 /// How many znodes a view carries.
 const ZNODES_SHOWN_MAX: usize = 300;
+/// How many watches a view carries.
+const WATCHES_SHOWN_MAX: usize = 300;
 
 impl ZooKeeperServer {
     /// The server as it is now.
@@ -18,10 +21,22 @@ impl ZooKeeperServer {
             role: self.mode().to_owned(),
             epoch: self.peer.as_ref().map_or(0, |peer| peer.epoch() as u32),
             is_serving: self.is_serving(),
+            server: self.server_id(),
+            vote: self.peer.as_ref().map_or(0, Peer::vote),
             last_zxid: self.database.tree.last_processed_zxid,
             sessions: self.session_views(),
+            znode_count: self.database.tree.nodes.len() as u32,
             znodes: znodes.map(|(path, znode)| self.znode(path, znode)).collect(),
+            watches: self.watch_views(),
         }
+    }
+
+    fn watch_views(&self) -> Vec<WatchView> {
+        let watches = self.watches.by_path().filter_map(|(path, is_child, conn)| {
+            let session = self.connections.get(&conn)?.session;
+            Some(WatchView { path: path.to_owned(), is_child, session })
+        });
+        watches.take(WATCHES_SHOWN_MAX).collect()
     }
 
     /// The sessions with their time, which only the leader counts; a follower knows who they are, and
@@ -66,6 +81,9 @@ impl ZooKeeperServer {
             data: znode.data.as_deref().map(preview).unwrap_or_default(),
             version: znode.stat.version,
             ephemeral_owner: znode.stat.ephemeral_owner,
+            mzxid: znode.stat.mzxid,
+            data_bytes: znode.data.as_ref().map_or(0, Bytes::len) as u32,
+            children: znode.children.len() as u32,
             watches: self.watches.data.count_on(path) + self.watches.child.count_on(path),
         }
     }

@@ -2,8 +2,7 @@
 //!
 //! `prep` gives a write its zxid and its transaction, which goes to the log at once; a read that
 //! comes behind it waits its turn. The sync makes the log safe, for all that gathered while the
-//! disk was busy with the one before. Then everything in the queue is committed, in order. In an
-//! ensemble the commit will wait for a quorum; nothing else on this road changes.
+//! disk was busy with the one before. Then everything in the queue is committed, in order.
 //!
 //! In ZooKeeper: `server.PrepRequestProcessor` → `SyncRequestProcessor` → `FinalRequestProcessor`.
 

@@ -78,6 +78,8 @@ impl Prep<'_> {
             Request::CloseSession => Ok(self.close_session()),
             // As a server whose extended types are off answers.
             Request::CreateContainer(_) | Request::CreateTtl(_) => Err(KeeperCode::UNIMPLEMENTED),
+            // As a server answers whose `reconfigEnabled` is not set.
+            Request::Reconfig(_) => Err(KeeperCode::RECONFIG_DISABLED),
             Request::Exists(_)
             | Request::GetData(_)
             | Request::GetAcl(_)

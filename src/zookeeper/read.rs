@@ -73,6 +73,7 @@ impl<'a> Read<'a> {
             | Request::Create2(_)
             | Request::CreateContainer(_)
             | Request::CreateTtl(_)
+            | Request::Reconfig(_)
             | Request::Delete(_)
             | Request::SetData(_)
             | Request::SetAcl(_)

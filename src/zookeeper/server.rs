@@ -1,7 +1,6 @@
 //! The server: connections and sessions around the pipeline.
 //!
-//! One standalone server so far; the ensemble will stand between the sync and the commit of
-//! [`super::pipeline`].
+//! A server on its own goes by [`super::pipeline`]; in an ensemble [`super::quorum`] takes its place.
 //!
 //! In ZooKeeper: `server.ZooKeeperServer`, `server.NIOServerCnxn`, `server.FinalRequestProcessor`.
 
@@ -35,6 +34,8 @@ pub struct ZooKeeperServer {
     pub(super) sessions: SessionTracker,
     pub(super) connections: SortedMap<ConnId, Connection>,
     pub(super) watches: Watches,
+    /// Connections whose clients were just told that their sessions stand.
+    pub(super) greeted: Vec<ConnId>,
     pub(super) pipeline: Pipeline,
     /// After how many logged transactions the next snapshot is due.
     pub(super) snapshot_after: u64,
@@ -61,7 +62,7 @@ impl Process for ZooKeeperServer {
                 Ok(())
             }
         };
-        if let Err(error) = outcome {
+        if let Err(error) = outcome.and_then(|()| self.take_early(ctx)) {
             fail(&error, ctx);
         }
     }
@@ -88,6 +89,7 @@ impl ZooKeeperServer {
             sessions: SessionTracker::new(STANDALONE_ID, config.tick_time, Time::ZERO),
             connections: SortedMap::new(),
             watches: Watches::default(),
+            greeted: Vec::new(),
             pipeline: Pipeline::default(),
             snapshot_after: config.snap_count,
             statistics: Statistics::default(),

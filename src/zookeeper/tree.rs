@@ -238,6 +238,11 @@ impl DataTree {
         let parent = parent_of(path).and_then(|parent| self.nodes.get_mut(parent));
         let parent = parent.ok_or(KeeperCode::NO_NODE)?;
         if parent.children.contains(name_of(path)) {
+            // The log is read over a fuzzy snapshot that was written while this happened.
+            if *parent_cversion > parent.stat.cversion {
+                parent.stat.cversion = *parent_cversion;
+                parent.stat.pzxid = header.zxid;
+            }
             return Err(KeeperCode::NODE_EXISTS);
         }
         parent.stat.cversion = match *parent_cversion {

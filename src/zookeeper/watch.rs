@@ -184,6 +184,19 @@ impl Watches {
         lists.flat_map(|(conn, paths)| paths.iter().map(move |path| (*conn, path.as_str())))
     }
 
+    /// All watches in path order: what is watched, whether it is its children, and by whom.
+    pub(super) fn by_path(&self) -> impl Iterator<Item = (&str, bool, ConnId)> {
+        let paths: SortedSet<&String> =
+            self.data.by_path.keys().chain(self.child.by_path.keys()).collect();
+        let sorts = [(&self.data, false), (&self.child, true)];
+        paths.into_iter().flat_map(move |path| {
+            sorts.into_iter().flat_map(move |(sort, is_child)| {
+                let watchers = sort.by_path.get(path).into_iter().flatten();
+                watchers.map(move |conn| (path.as_str(), is_child, *conn))
+            })
+        })
+    }
+
     /// Takes out all watches of a connection that is gone.
     pub(super) fn remove_conn(&mut self, conn: ConnId) {
         self.data.remove_conn(conn);

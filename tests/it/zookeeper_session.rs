@@ -6,8 +6,9 @@ mod pair;
 use bytes::Bytes;
 use kafkarium::base::{ProcessId, TraceEvent};
 use kafkarium::wire::zookeeper::{
-    Acl, CreateRequest, DeleteRequest, ExistsRequest, GetChildrenRequest, GetDataRequest,
-    MultiOperation, MultiResult, Reply, Request, SetDataRequest, create_mode, event_type,
+    Acl, AuthRequest, CreateRequest, DeleteRequest, ExistsRequest, GetChildrenRequest,
+    GetDataRequest, Id, MultiOperation, MultiResult, Reply, Request, SetDataRequest, create_mode,
+    event_type,
 };
 use kafkarium::zk_client::ZkEvent;
 use pair::{Order, Pair};
@@ -259,4 +260,24 @@ fn nothing_acknowledged_is_lost_whenever_the_power_goes() {
         }
         assert_eq!(answered.len(), 21, "{moment} ms: every request is answered");
     }
+}
+
+#[test]
+fn credentials_are_presented_again_on_every_connection() {
+    let mut pair = Pair::new();
+    let client = pair.client(5, CONNECT, 8_000);
+    let (scheme, auth) = ("digest".to_owned(), Some(Bytes::from_static(b"me:secret")));
+    pair.submit(client, 1, Request::Auth(AuthRequest { auth_type: 0, scheme, auth }));
+    let mine =
+        Acl { id: Id { scheme: "auth".to_owned(), id: String::new() }, ..Acl::open()[0].clone() };
+    let request = CreateRequest { acl: vec![mine], ..create_request("/mine", "x", 0) };
+    pair.submit(client, 2, Request::Create(request));
+    pair.run(100);
+    assert_eq!(pair.told(client), ["new session", "1 ok", "2 /mine"]);
+    pair.kill_server();
+    pair.run(100);
+    pair.start_server();
+    pair.submit(client, 3, get("/mine", false));
+    pair.run(5_000);
+    assert_eq!(pair.told(client), ["disconnected", "reconnected", "3 x"]);
 }

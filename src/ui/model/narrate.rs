@@ -253,6 +253,11 @@ fn coordination(event: &TraceEvent) -> Said {
         E::ZooKeeperRoleChanged { role, epoch } => {
             (Weight::Plain, "d-coord", format!("A ZooKeeper server is {role}, epoch {epoch}."))
         }
+        E::ZooKeeperEpochEntered { epoch } => (
+            Weight::Plain,
+            "d-coord",
+            format!("A ZooKeeper server has the history of epoch {epoch} on its disk."),
+        ),
         E::SessionCreated { session, timeout_ms } => (
             Weight::Plain,
             "watch",

@@ -8,8 +8,8 @@ use super::{
     AuthRequest, CheckVersionRequest, Create2Response, CreateRequest, CreateResponse,
     CreateTtlRequest, DeleteRequest, ExistsRequest, GetAclRequest, GetAclResponse,
     GetChildren2Response, GetChildrenRequest, GetChildrenResponse, GetDataRequest, GetDataResponse,
-    MultiOperation, MultiResult, SetAclRequest, SetDataRequest, SetWatchesRequest, StatResponse,
-    SyncRequest, SyncResponse, WatchesRequest,
+    MultiOperation, MultiResult, ReconfigRequest, SetAclRequest, SetDataRequest, SetWatchesRequest,
+    StatResponse, SyncRequest, SyncResponse, WatchesRequest,
 };
 use crate::wire::jute::FORM;
 use crate::wire::schema::Field;
@@ -126,6 +126,8 @@ operations! {
     Multi = 14 "multi": Vec<MultiOperation> => Multi;
     /// Creates a znode and returns its stat.
     Create2 = 15 "create2": CreateRequest => Create2;
+    /// Changes the membership of the ensemble.
+    Reconfig = 16 "reconfig": ReconfigRequest => GetData;
     /// Asks whether a watch is set.
     CheckWatches = 17 "checkWatches": WatchesRequest => ;
     /// Takes a watch away.
@@ -200,7 +202,11 @@ impl Request {
             Self::Check(body) => Some(&body.path),
             Self::CheckWatches(body) | Self::RemoveWatches(body) => Some(&body.path),
             Self::Multi(operations) => operations.first().map(MultiOperation::path),
-            Self::Ping | Self::Auth(_) | Self::SetWatches(_) | Self::CloseSession => None,
+            Self::Ping
+            | Self::Reconfig(_)
+            | Self::Auth(_)
+            | Self::SetWatches(_)
+            | Self::CloseSession => None,
         }
     }
 }

@@ -54,6 +54,14 @@ jute_records! {
         flags: i32;
     }
 
+    /// Changes the membership of the ensemble.
+    ReconfigRequest {
+        joining_servers: Option<String>;
+        leaving_servers: Option<String>;
+        new_members: Option<String>;
+        current_config_id: i64;
+    }
+
     /// Creates a znode that goes away after `ttl` milliseconds without a change.
     CreateTtlRequest {
         path: String;

@@ -78,6 +78,11 @@ impl Peer {
         self.current_epoch
     }
 
+    /// For whom it votes, or whom it has as its leader.
+    pub(in super::super) fn vote(&self) -> u8 {
+        self.election.vote().candidate.leader
+    }
+
     /// What it is, in the words of `srvr`.
     pub(in super::super) fn mode(&self) -> &'static str {
         match &self.role {
@@ -154,7 +159,9 @@ impl ZooKeeperServer {
             peer.current_epoch = epoch;
             peer.election.set_epoch(epoch);
         }
-        self.database.write_small(CURRENT_EPOCH, &epoch.to_string(), ctx)
+        self.database.write_small(CURRENT_EPOCH, &epoch.to_string(), ctx)?;
+        ctx.trace(TraceEvent::ZooKeeperEpochEntered { epoch: epoch as u64 });
+        Ok(())
     }
 
     /// Gives up its role, if it has one, and looks for a leader. Clients are cut off. Everything that

@@ -70,6 +70,7 @@ pub(super) fn needs_ensemble(asked: &Asked) -> bool {
             | R::Create2(_)
             | R::CreateContainer(_)
             | R::CreateTtl(_)
+            | R::Reconfig(_)
             | R::Delete(_)
             | R::SetData(_)
             | R::SetAcl(_)

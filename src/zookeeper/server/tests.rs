@@ -1,5 +1,8 @@
 //! The server against what a real one said, against bad frames, and against power cuts.
 
+mod golden;
+mod greeting;
+
 use super::super::session::password_of;
 use super::*;
 use crate::base::{Cause, Endpoint, Incarnation, MachineId, ProcessId, Rng, Span};
@@ -429,7 +432,6 @@ fn unknown_operations_and_oversized_frames_close_the_connection() {
     assert!(bench.hung_up(2));
 }
 
-/// Writes `count` znodes and tells which were acknowledged by `until`.
 #[test]
 fn acls_are_enforced_for_whom_a_client_proved_to_be() {
     let mut bench = Bench::new();
@@ -495,6 +497,7 @@ fn four_letter_words_are_answered_as_the_whitelist_allows() {
     assert!(say(&mut bench, 10, "stat").contains("Clients:\n /client:40000[1]("));
 }
 
+/// Writes `count` znodes and tells which were acknowledged by `until`.
 fn write_and_count(bench: &mut Bench, count: u64, until: Time) -> Vec<String> {
     bench.connect(0, ms(2_000), 0);
     for number in 0..count {

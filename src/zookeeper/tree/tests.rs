@@ -360,3 +360,33 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// A snapshot that was written while transactions went on holds some of what they did. The log
+    /// read over it leads to the same tree as without it.
+    #[test]
+    fn the_log_over_a_fuzzy_snapshot_leads_to_the_same_tree(
+        writes in prop::collection::vec((1..4i64, any_request()), 1..60),
+        from in 0..60usize,
+        later in 0..60usize,
+    ) {
+        let mut bench = Bench::new();
+        let (mut log, mut trees) = (Vec::new(), vec![bench.tree.clone()]);
+        for (session, request) in &writes {
+            let prepared = bench.prepare(*session, request);
+            bench.apply(&prepared);
+            log.push(prepared);
+            trees.push(bench.tree.clone());
+        }
+        let from = from.min(log.len());
+        let mut fuzzy = trees[(from + later).min(log.len())].clone();
+        for (header, txn) in &log[from..] {
+            fuzzy.apply(header, txn, &mut Vec::new());
+        }
+        prop_assert_eq!(&fuzzy.ephemerals, &bench.tree.ephemerals);
+        for (path, znode) in &bench.tree.nodes {
+            prop_assert_eq!(fuzzy.get(path).map(|other| (&other.stat, &other.data)), Some((&znode.stat, &znode.data)), "{}", path);
+        }
+        prop_assert_eq!(fuzzy.nodes.len(), bench.tree.nodes.len());
+    }
+}
