@@ -152,12 +152,16 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
         }
     }
 
-    /// A fault of one server or client, or of all servers at once.
+    /// A fault of one server or client, of some servers, or of all at once.
     fn fault(&mut self, faults: Faults) -> Vec<(Action, Action)> {
         let names: Vec<String> = self.host.world().specs().map(|spec| spec.name.clone()).collect();
         let targets = match self.rng.below(20) {
             0 => self.servers.clone(),
-            1..=15 => self.rng.pick(&self.servers).cloned().into_iter().collect(),
+            1..=3 => {
+                let servers = self.servers.clone();
+                servers.into_iter().filter(|_| self.rng.chance(500)).collect()
+            }
+            4..=15 => self.rng.pick(&self.servers).cloned().into_iter().collect(),
             _ => self.rng.pick(&names).cloned().into_iter().collect(),
         };
         let ways = [(true, true), (true, false), (false, true)];

@@ -12,3 +12,4 @@ mod world_links;
 mod world_replay;
 mod zookeeper_session;
 mod zookeeper_shell;
+mod zookeeper_transcripts;

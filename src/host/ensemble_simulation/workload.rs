@@ -5,12 +5,13 @@
 
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
-use crate::base::{Span, Time};
+use crate::base::{SortedMap, Span, Time};
 use crate::node::view::AdminView;
 use crate::node::{ConfigError, Ctx, Input, Process, ProcessSpec, ProcessView};
 use crate::wire::zookeeper::{
-    Acl, CreateRequest, GetChildrenRequest, GetDataRequest, KeeperCode, Reply, Request,
-    SetDataRequest, SyncRequest, create_mode, event_type,
+    ANY_VERSION, Acl, CreateRequest, GetChildrenRequest, GetDataRequest, KeeperCode,
+    MultiOperation, MultiResult, Reply, Request, SetDataRequest, SyncRequest, create_mode,
+    event_type,
 };
 use crate::world::check::WORKLOAD_LOGGER;
 use crate::zk_client::{ZkClient, ZkEvent};
@@ -27,14 +28,16 @@ enum Asked {
     Set {
         register: String,
         value: String,
+        /// The version that it must replace, −1 for any.
+        expected: i32,
     },
     Get {
         register: String,
         watch: bool,
     },
-    Create {
-        path: String,
-    },
+    Create,
+    /// Two znodes at once.
+    Pair,
     Children {
         path: String,
     },
@@ -50,6 +53,8 @@ pub(super) struct Workload {
     next_at: Option<Time>,
     waiting: u32,
     count: u64,
+    /// The version of each register as it was seen last.
+    versions: SortedMap<String, i32>,
 }
 
 impl Workload {
@@ -63,6 +68,7 @@ impl Workload {
             next_at: None,
             waiting: 0,
             count: 0,
+            versions: SortedMap::new(),
         })
     }
 
@@ -76,9 +82,18 @@ impl Workload {
     }
 
     fn create(&mut self, path: &str, flags: i32, asked: Asked, ctx: &mut Ctx) {
-        let data = Some(Bytes::from_static(b"-"));
-        let request = CreateRequest { path: path.to_owned(), data, acl: Acl::open(), flags };
-        self.ask(Request::Create(request), asked, ctx);
+        self.ask(Request::Create(create(path, flags)), asked, ctx);
+    }
+
+    fn set(&mut self, register: u64, value: String, ctx: &mut Ctx) {
+        let path = format!("/r{register}");
+        let known = self.versions.get(&path).copied().unwrap_or(ANY_VERSION);
+        let version = if ctx.rng.chance(300) { known } else { ANY_VERSION };
+        Self::say(ctx, format!("invoke set {path} {value}"));
+        let data = Some(Bytes::from(value.clone()));
+        let request = SetDataRequest { path: path.clone(), data, version };
+        let asked = Asked::Set { register: path, value, expected: version };
+        self.ask(Request::SetData(request), asked, ctx);
     }
 
     fn get(&mut self, register: u64, watch: bool, ctx: &mut Ctx) {
@@ -119,37 +134,25 @@ impl Workload {
         let register = ctx.rng.below(REGISTERS);
         self.count += 1;
         let value = format!("{}-{}-{}", self.name, ctx.incarnation().0, self.count);
-        match ctx.rng.below(12) {
-            0..=3 => {
-                let path = format!("/r{register}");
-                Self::say(ctx, format!("invoke set {path} {value}"));
-                let data = Some(Bytes::from(value.clone()));
-                let request = SetDataRequest { path: path.clone(), data, version: -1 };
-                let asked = Asked::Set { register: path, value };
-                self.ask(Request::SetData(request), asked, ctx);
-            }
+        let persistent = create_mode::PERSISTENT;
+        match ctx.rng.below(16) {
+            0..=3 => self.set(register, value, ctx),
             4..=7 => {
                 let watch = ctx.rng.chance(500);
                 self.get(register, watch, ctx);
             }
-            8 => {
-                let path = format!("/p/{value}");
-                self.create(
-                    &path,
-                    create_mode::PERSISTENT,
-                    Asked::Create { path: path.clone() },
-                    ctx,
-                );
-            }
+            8 => self.create(&format!("/p/{value}"), persistent, Asked::Create, ctx),
             9 => {
-                let path = format!("/e/{value}");
-                self.create(
-                    &path,
-                    create_mode::EPHEMERAL,
-                    Asked::Create { path: path.clone() },
-                    ctx,
-                );
+                self.create(&format!("/e/{value}"), create_mode::EPHEMERAL, Asked::Create, ctx);
             }
+            10 => self.create("/p/n-", create_mode::PERSISTENT_SEQUENTIAL, Asked::Create, ctx),
+            11 => {
+                let parts = [".a", ".b"].map(|half| create(&format!("/p/{value}{half}"), 0));
+                let parts = parts.map(MultiOperation::Create).to_vec();
+                self.ask(Request::Multi(parts), Asked::Pair, ctx);
+            }
+            12 => self.children("/p", ctx),
+            13 => self.children("/e", ctx),
             _ => {
                 self.sync(ctx);
                 self.get(register, true, ctx);
@@ -180,7 +183,7 @@ impl Workload {
                 }
                 ZkEvent::Reply { tag, zxid, result } => {
                     self.waiting = self.waiting.saturating_sub(1);
-                    Self::answered(&tag, zxid, &result, ctx);
+                    self.answered(&tag, zxid, &result, ctx);
                 }
             }
         }
@@ -191,23 +194,36 @@ impl Workload {
     }
 
     fn answered(
+        &mut self,
         asked: &Asked,
         zxid: i64,
         result: &Result<Option<Reply>, KeeperCode>,
         ctx: &mut Ctx,
     ) {
         let line = match (asked, result) {
-            (Asked::Set { register, value }, Ok(Some(Reply::Stat(body)))) => {
-                format!("set {register} {value} {} {zxid}", body.stat.mzxid)
+            (Asked::Set { register, value, expected }, Ok(Some(Reply::Stat(body)))) => {
+                let (mzxid, version) = (body.stat.mzxid, body.stat.version);
+                self.versions.insert(register.clone(), version);
+                format!("set {register} {value} {mzxid} {zxid} {version} {expected}")
             }
-            (Asked::Set { register, value }, Err(error)) => {
+            (Asked::Set { register, value, .. }, Err(error)) => {
                 format!("unset {register} {value} {}", error.0)
             }
             (Asked::Get { register, watch }, Ok(Some(Reply::GetData(body)))) => {
                 let value = body.data.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-                format!("read {register} {value} {} {zxid} {watch}", body.stat.mzxid)
+                let (mzxid, version) = (body.stat.mzxid, body.stat.version);
+                self.versions.insert(register.clone(), version);
+                format!("read {register} {value} {mzxid} {zxid} {version} {watch}")
             }
-            (Asked::Create { path }, Ok(_)) => format!("made {path} {zxid}"),
+            (Asked::Create, Ok(Some(Reply::Create(body)))) => format!("made {} {zxid}", body.path),
+            (Asked::Pair, Ok(Some(Reply::Multi(results)))) => {
+                for result in results {
+                    if let MultiResult::Create(body) = result {
+                        Self::say(ctx, format!("made {} {zxid}", body.path));
+                    }
+                }
+                return;
+            }
             (Asked::Children { path }, Ok(Some(Reply::GetChildren(body)))) => {
                 format!("children {path} {zxid} {}", body.children.join(" "))
             }
@@ -215,6 +231,11 @@ impl Workload {
         };
         Self::say(ctx, line);
     }
+}
+
+fn create(path: &str, flags: i32) -> CreateRequest {
+    let data = Some(Bytes::from_static(b"-"));
+    CreateRequest { path: path.to_owned(), data, acl: Acl::open(), flags }
 }
 
 impl Process for Workload {

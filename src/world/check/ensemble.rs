@@ -2,13 +2,17 @@
 //! and what is left to do until an ensemble has healed.
 
 use super::Violation;
-use crate::base::{ProcessId, SortedMap, Time, TraceEvent, TraceRecord};
+use crate::base::{ProcessId, SortedMap, SortedSet, Time, TraceEvent, TraceRecord};
 use crate::node::ProcessView;
 use crate::node::view::{ZnodeView, ZooKeeperView};
 
 /// The rules of the broadcast, from the trace and the views of the servers.
 #[derive(Default)]
 pub struct AgreedTransactions {
+    /// Every server that was ever heard of.
+    servers: SortedSet<ProcessId>,
+    /// Who has the history of each epoch's leader.
+    entered: SortedMap<u64, SortedSet<ProcessId>>,
     leaders: SortedMap<u64, ProcessId>,
     agreed: SortedMap<i64, (String, String)>,
     applied: SortedMap<ProcessId, i64>,
@@ -25,7 +29,16 @@ impl AgreedTransactions {
         };
         match &record.event {
             TraceEvent::ZooKeeperRoleChanged { role, epoch } => {
+                self.servers.insert(source);
                 if role == "leader" {
+                    let supporters = self.entered.get(epoch).map_or(0, SortedSet::len);
+                    if supporters * 2 <= self.servers.len() {
+                        let text = format!(
+                            "{source} leads in {epoch} with {supporters} of {}",
+                            self.servers.len()
+                        );
+                        violation("LeaderHasQuorum", text);
+                    }
                     let leader = self.leaders.entry(*epoch).or_insert(source);
                     if *leader != source {
                         let text = format!("{leader} and {source} lead in epoch {epoch}");
@@ -42,11 +55,19 @@ impl AgreedTransactions {
                 }
                 self.applied.remove(&source);
             }
+            TraceEvent::ZooKeeperEpochEntered { epoch } => {
+                self.entered.entry(*epoch).or_default().insert(source);
+            }
             TraceEvent::TransactionApplied { zxid, op, path } => {
-                let before = self.applied.insert(source, *zxid).unwrap_or_default();
-                if *zxid <= before {
-                    let text = format!("{source} applied 0x{zxid:x} after 0x{before:x}");
-                    violation("CommitOrder", text);
+                if let Some(before) = self.applied.insert(source, *zxid) {
+                    if *zxid <= before {
+                        let text = format!("{source} applied 0x{zxid:x} after 0x{before:x}");
+                        violation("CommitOrder", text);
+                    } else if let Some((left_out, _)) = self.agreed.range(before + 1..*zxid).next()
+                    {
+                        let text = format!("{source} applied 0x{zxid:x} but not 0x{left_out:x}");
+                        violation("PrefixAgreement", text);
+                    }
                 }
                 let this = (op.clone(), path.clone());
                 let agreed = self.agreed.entry(*zxid).or_insert_with(|| this.clone());
@@ -59,7 +80,8 @@ impl AgreedTransactions {
         }
     }
 
-    /// Servers that serve and have applied the same have the same trees.
+    /// Servers that serve and have applied the same have the same trees, and in none of them does a
+    /// znode outlive the session that owns it.
     pub(super) fn look(at: Time, views: &[&ProcessView], found: &mut Vec<Violation>) {
         let mut trees: SortedMap<i64, &ZooKeeperView> = SortedMap::new();
         for view in servers(views).filter(|view| view.is_serving) {
@@ -67,6 +89,10 @@ impl AgreedTransactions {
             if !is_same_tree(&first.znodes, &view.znodes) {
                 let text = format!("two trees at 0x{:x}", view.last_zxid);
                 found.push(Violation { at, rule: "OneTree", text });
+            }
+            for path in outlived(view) {
+                let text = format!("{path} at 0x{:x}", view.last_zxid);
+                found.push(Violation { at, rule: "EphemeralDiesWithSession", text });
             }
         }
     }
@@ -116,12 +142,15 @@ pub(super) fn disagreements(count: usize, views: &[&ProcessView]) -> Vec<String>
     if first != last {
         left.push(format!("epochs from {first:?} to {last:?}"));
     }
-    for view in &servers {
-        for znode in view.znodes.iter().filter(|znode| znode.ephemeral_owner != 0) {
-            if !view.sessions.iter().any(|session| session.id == znode.ephemeral_owner) {
-                left.push(format!("{} outlives its session", znode.path));
-            }
-        }
-    }
     left
 }
+
+/// Ephemeral znodes whose session this server does not know.
+fn outlived(view: &ZooKeeperView) -> impl Iterator<Item = &str> {
+    let is_known = |owner: i64| view.sessions.iter().any(|session| session.id == owner);
+    let ephemeral = view.znodes.iter().filter(|znode| znode.ephemeral_owner != 0);
+    ephemeral.filter(move |znode| !is_known(znode.ephemeral_owner)).map(|znode| znode.path.as_str())
+}
+
+#[cfg(test)]
+mod tests;

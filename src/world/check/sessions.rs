@@ -1,6 +1,7 @@
 //! What clients of ZooKeeper may rely on, judged from what they say: writes are linearizable, a
 //! session never goes back in time, also on another server, a watch fires once and before the newer
-//! data is seen, and what was acknowledged is there in the end.
+//! data is seen, a multi is seen whole or not at all, nobody sees an ephemeral znode after its session,
+//! and what was acknowledged is there in the end.
 
 use super::Violation;
 use crate::base::{ProcessId, SortedMap, SortedSet, Time, TraceEvent, TraceRecord};
@@ -11,6 +12,7 @@ pub const WORKLOAD_LOGGER: &str = "workload";
 /// A client's session.
 #[derive(Default)]
 struct Session {
+    id: i64,
     last_zxid: i64,
     /// Watched registers with the zxid of the data that was seen.
     armed: SortedMap<String, i64>,
@@ -33,8 +35,15 @@ pub struct SessionHistories {
     /// Writes by register and zxid.
     writes: SortedMap<(String, i64), String>,
     acked: SortedSet<(String, i64)>,
+    /// The zxid of each version of each register.
+    versions: SortedMap<(String, i32), i64>,
     reads: Vec<Seen>,
     made: SortedMap<String, ProcessId>,
+    /// The sessions that own ephemeral znodes.
+    owners: SortedMap<String, i64>,
+    /// Sessions that ended, with the zxid of their end; and that whose end a server is applying.
+    ended: SortedMap<i64, i64>,
+    ending: SortedMap<ProcessId, i64>,
     /// What each client found below `/p` last, with when and up to which zxid.
     found: SortedMap<ProcessId, (Time, i64, SortedSet<String>)>,
     at: Time,
@@ -51,12 +60,23 @@ impl SessionHistories {
             }
             return;
         };
-        let TraceEvent::Logged { text, logger, .. } = &record.event else { return };
-        if logger == WORKLOAD_LOGGER {
-            self.at = record.at;
-            let words: Vec<&str> = text.split(' ').collect();
-            self.judge(source, &words);
-            found.append(&mut self.violations);
+        match &record.event {
+            TraceEvent::Logged { text, logger, .. } if logger == WORKLOAD_LOGGER => {
+                self.at = record.at;
+                let words: Vec<&str> = text.split(' ').collect();
+                self.judge(source, &words);
+                found.append(&mut self.violations);
+            }
+            // The leader tells of the end just before it applies it.
+            TraceEvent::SessionExpired { session } | TraceEvent::SessionClosed { session } => {
+                self.ending.insert(source, *session);
+            }
+            TraceEvent::TransactionApplied { zxid, .. } => {
+                if let Some(session) = self.ending.remove(&source) {
+                    self.ended.insert(session, *zxid);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -68,15 +88,22 @@ impl SessionHistories {
         let number =
             |at: usize| words.get(at).and_then(|word| word.parse::<i64>().ok()).unwrap_or(0);
         match words {
-            ["connected", _, "new"] => {
-                self.sessions.insert(client, Session::default());
+            ["connected", id, "new"] => {
+                let id = i64::from_str_radix(id.trim_start_matches("0x"), 16).unwrap_or_default();
+                self.sessions.insert(client, Session { id, ..Session::default() });
             }
             ["invoke", "set", _, value] => {
                 self.invoked.insert((*value).to_owned(), self.newest_acked);
             }
             ["set", register, value, ..] => {
                 let (mzxid, zxid) = (number(3), number(4));
+                let (version, expected) = (number(5), number(6));
                 self.write(register, value, mzxid);
+                self.version(register, version as i32, mzxid);
+                if expected >= 0 && version != expected + 1 {
+                    let text = format!("{value} is version {version}, asked for after {expected}");
+                    self.violate("CompareAndSet", text);
+                }
                 if let Some(before) = self.invoked.get(*value).copied()
                     && mzxid <= before
                 {
@@ -91,6 +118,7 @@ impl SessionHistories {
             ["read", register, value, ..] => {
                 let (mzxid, zxid) = (number(3), number(4));
                 self.write(register, value, mzxid);
+                self.version(register, number(5) as i32, mzxid);
                 self.watched(client, register, mzxid);
                 self.answer(client, zxid);
                 self.reads.push(Seen { register: (*register).to_owned(), mzxid, zxid });
@@ -106,18 +134,58 @@ impl SessionHistories {
                 }
             }
             ["made", path, ..] => {
-                self.made.insert((*path).to_owned(), client);
+                if let Some(other) = self.made.insert((*path).to_owned(), client) {
+                    self.violate("UniqueName", format!("{other} and {client} made {path}"));
+                }
+                if path.starts_with("/e/") {
+                    let session = self.sessions.entry(client).or_default().id;
+                    self.owners.insert((*path).to_owned(), session);
+                }
                 self.answer(client, number(2));
             }
             ["children", path, _, names @ ..] => {
                 self.answer(client, number(2));
-                if *path == "/p" {
-                    let names = names.iter().filter(|name| !name.is_empty());
-                    let names = names.map(|name| format!("/p/{name}")).collect();
-                    self.found.insert(client, (self.at, number(2), names));
-                }
+                let names = names.iter().filter(|name| !name.is_empty());
+                let names = names.map(|name| format!("{path}/{name}")).collect();
+                self.listed(client, path, number(2), names);
             }
             _ => {}
+        }
+    }
+
+    /// A client lists the children of a znode as they were at `zxid`.
+    fn listed(&mut self, client: ProcessId, path: &str, zxid: i64, paths: SortedSet<String>) {
+        if path == "/p" {
+            let other_half = |path: &String| {
+                let (half, other) = if path.ends_with(".a") { (".a", ".b") } else { (".b", ".a") };
+                path.strip_suffix(half).map(|stem| format!("{stem}{other}"))
+            };
+            let is_alone = |path: &&String| other_half(path).is_some_and(|it| !paths.contains(&it));
+            if let Some(half) = paths.iter().find(is_alone).cloned() {
+                self.violate("AtomicMulti", format!("{client} sees {half} alone at 0x{zxid:x}"));
+            }
+            self.found.insert(client, (self.at, zxid, paths));
+            return;
+        }
+        let end = |path: &String| self.ended.get(self.owners.get(path)?).copied();
+        let dead = paths.iter().find(|path| end(path).is_some_and(|end| end <= zxid)).cloned();
+        if let Some(path) = dead {
+            let text = format!("{client} sees {path} at 0x{zxid:x}");
+            self.violate("EphemeralDiesWithSession", text);
+        }
+    }
+
+    /// Versions of a register follow each other as its writes do.
+    fn version(&mut self, register: &str, version: i32, mzxid: i64) {
+        let key = |version| (register.to_owned(), version);
+        let known = *self.versions.entry(key(version)).or_insert(mzxid);
+        let before = self.versions.range(key(0)..key(version)).next_back();
+        let after = self.versions.range(key(version + 1)..=key(i32::MAX)).next();
+        let is_in_order = before.is_none_or(|(_, before)| *before < mzxid)
+            && after.is_none_or(|(_, after)| *after > mzxid);
+        if known != mzxid || !is_in_order {
+            let text = format!("version {version} of {register} at 0x{mzxid:x} and 0x{known:x}");
+            self.violate("LinearizableWrites", text);
         }
     }
 
@@ -196,3 +264,6 @@ impl SessionHistories {
         found.append(&mut self.violations);
     }
 }
+
+#[cfg(test)]
+mod tests;
