@@ -6,7 +6,7 @@ pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most bytes that the compressed records of one batch may become.
 pub const RECORDS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Largest ZooKeeper request: `jute.maxbuffer` (bytes).
-pub const JUTE_BYTES_MAX: usize = 1024 * 1024;
+pub const JUTE_BYTES_MAX: usize = 0xf_ffff;
 /// Bytes of all files of one volume unless the world says otherwise.
 pub const VOLUME_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Bytes that may wait on one connection before it is reset, as a full send buffer would be.

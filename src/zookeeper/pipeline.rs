@@ -99,7 +99,7 @@ impl Pipeline {
         now: Time,
     ) -> Option<(TxnHeader, Txn)> {
         let Client { session, xid, .. } = client;
-        let zxid = self.last_zxid + 1;
+        let zxid = self.last_zxid.wrapping_add(1);
         let mut prep =
             Prep { tree: &database.tree, outstanding: &mut self.outstanding, session, ids, zxid };
         let txn = match asked {

@@ -42,14 +42,14 @@ impl SessionTracker {
     /// The number of a new session. It is never given again.
     pub(super) fn next_id(&mut self) -> i64 {
         let id = self.next_id;
-        self.next_id += 1;
+        self.next_id = id.wrapping_add(1);
         id
     }
 
     /// Tracks the session `id`, with its whole timeout before it.
     pub(super) fn add(&mut self, id: i64, timeout_ms: u32, now: Time) {
         if id >= self.next_id && (id ^ self.next_id) >> 56 == 0 {
-            self.next_id = id + 1;
+            self.next_id = id.wrapping_add(1);
         }
         let session = Session { timeout_ms, last_heard: now, is_closing: false };
         self.sessions.entry(id).or_insert(session);

@@ -246,7 +246,7 @@ impl DataTree {
             return Err(KeeperCode::NODE_EXISTS);
         }
         parent.stat.cversion = match *parent_cversion {
-            -1 => parent.stat.cversion + 1,
+            -1 => parent.stat.cversion.wrapping_add(1),
             cversion => cversion,
         };
         parent.stat.pzxid = header.zxid;

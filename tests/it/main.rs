@@ -10,6 +10,7 @@ mod tidy;
 mod volume_contract;
 mod world_links;
 mod world_replay;
+mod zookeeper_bytes;
 mod zookeeper_session;
 mod zookeeper_shell;
 mod zookeeper_transcripts;
