@@ -2,6 +2,7 @@
 
 mod golden;
 mod greeting;
+mod model;
 
 use super::super::session::password_of;
 use super::*;
