@@ -11,6 +11,7 @@ mod volume_contract;
 mod world_links;
 mod world_replay;
 mod zookeeper_bytes;
+mod zookeeper_moves;
 mod zookeeper_session;
 mod zookeeper_shell;
 mod zookeeper_transcripts;
