@@ -89,12 +89,23 @@ impl<T> ZkClient<T> {
 
     /// Sends a request, as soon as there is a connection. A watch is set by the request's own flag.
     pub fn submit(&mut self, request: Request, tag: T, ctx: &mut Ctx) {
+        let request = self.target.request(request);
+        self.submit_without_chroot(request, tag, ctx);
+    }
+
+    /// The same for a request whose path is the server's: what lies above the chroot, or it.
+    pub fn submit_without_chroot(&mut self, request: Request, tag: T, ctx: &mut Ctx) {
         if self.session_is_over {
             self.refused.push(tag);
             return;
         }
-        self.unsent.push_back((self.target.request(request), tag));
+        self.unsent.push_back((request, tag));
         self.send_all(ctx);
+    }
+
+    /// The chroot and the znodes above it, from the top, as paths of the server.
+    pub fn chroot_levels(&self) -> Vec<String> {
+        self.target.chroot_levels()
     }
 
     /// Whether link inputs of `conn` are for this client.

@@ -59,6 +59,13 @@ impl ConnectString {
         }
     }
 
+    /// The chroot and the znodes above it, from the top.
+    pub(super) fn chroot_levels(&self) -> Vec<String> {
+        let ends = self.chroot.match_indices('/').map(|(at, _)| at).skip(1);
+        let ends = ends.chain((!self.chroot.is_empty()).then_some(self.chroot.len()));
+        ends.map(|end| self.chroot[..end].to_owned()).collect()
+    }
+
     /// What the client calls the path `path` of the server.
     pub(super) fn for_client(&self, path: &str) -> String {
         match path.strip_prefix(self.chroot.as_str()) {
@@ -83,7 +90,10 @@ mod tests {
         assert_eq!(parsed.on_server("/b"), "/kafka/a/b");
         assert_eq!(parsed.for_client("/kafka/a/b"), "/b");
         assert_eq!(parsed.for_client("/kafka/a"), "/");
-        assert_eq!(ConnectString::parse("a:1/").unwrap().on_server("/b"), "/b");
+        assert_eq!(parsed.chroot_levels(), ["/kafka", "/kafka/a"]);
+        assert_eq!(ConnectString::parse("a:1/kafka").unwrap().chroot_levels(), ["/kafka"]);
+        let plain = ConnectString::parse("a:1/").unwrap();
+        assert_eq!((plain.on_server("/b"), plain.chroot_levels().len()), ("/b".to_owned(), 0));
         for bad in ["", "/a", ",", "a:x", "a:1/b/", "a:1//b"] {
             assert!(ConnectString::parse(bad).is_err(), "{bad}");
         }

@@ -132,3 +132,38 @@ fn a_kafka_cluster_outlives_the_leader_of_its_ensemble_but_not_the_quorum() {
     );
     assert!(has_controller(&mut host, "zookeeper-3"));
 }
+
+#[test]
+fn a_kafka_cluster_lives_below_its_chroot_on_whatever_server_there_is() {
+    let mut config = WorldConfig::cluster_on(Profile::Browser, 3, 1, 3);
+    for process in &mut config.processes {
+        if let Some(connect) = process.properties.get("zookeeper.connect") {
+            let connect = format!("{connect}/kafka/a");
+            process.properties.set("zookeeper.connect", &connect);
+        }
+    }
+    let mut host = LocalHost::new(World::new(config), launch);
+    pass(&mut host, 30);
+    let paths = |host: &mut LocalHost| -> Vec<String> {
+        let found = zookeepers(host).into_iter().find(|(_, view)| view.is_serving);
+        found.unwrap().1.znodes.into_iter().map(|znode| znode.path).collect()
+    };
+    let found = paths(&mut host);
+    for path in ["/kafka", "/kafka/a/brokers/ids/1", "/kafka/a/controller", "/kafka/a/cluster/id"] {
+        assert!(found.contains(&path.to_owned()), "{path} in {found:?}");
+    }
+    let is_outside =
+        |path: &&String| !path.starts_with("/kafka") && !path.starts_with("/zookeeper");
+    assert_eq!(found.iter().filter(is_outside).collect::<Vec<_>>(), ["/"]);
+    // Whichever server the broker is on, it is gone for a while.
+    for server in ["zookeeper-1", "zookeeper-2", "zookeeper-3"] {
+        host.world_mut().act(format!("kill {server}").parse::<Action>().unwrap()).unwrap();
+        pass(&mut host, 20);
+        host.world_mut().act(format!("restart {server}").parse::<Action>().unwrap()).unwrap();
+        pass(&mut host, 20);
+    }
+    assert!(paths(&mut host).contains(&"/kafka/a/controller".to_owned()));
+    let is_expiry = |event: &TraceEvent| matches!(event, TraceEvent::SessionExpired { .. });
+    let trace = host.world().trace();
+    assert!(!trace.after(kafkarium::base::EventId(0)).any(|record| is_expiry(&record.event)));
+}

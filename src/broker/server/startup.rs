@@ -24,6 +24,8 @@ const LOG_MANAGER: &str = "kafka.log.LogManager";
 pub(super) struct Startup {
     /// Until when ZooKeeper must be there.
     pub(super) deadline: Option<Time>,
+    /// What of the chroot is not there yet, the topmost last.
+    pub(super) chroot: Vec<String>,
     /// Persistent roots that are not there yet.
     pub(super) roots: SortedSet<String>,
     /// The logs are loaded and the port is open.
@@ -63,6 +65,20 @@ impl Broker {
         if self.startup.is_prepared {
             self.register(ctx);
             return;
+        }
+        self.startup.chroot = self.zookeeper.chroot_levels();
+        self.startup.chroot.reverse();
+        self.make_chroot(ctx);
+    }
+
+    /// Makes what is left of the chroot, one znode after the other, then the roots below it.
+    pub(super) fn make_chroot(&mut self, ctx: &mut Ctx<'_>) {
+        if let Some(path) = self.startup.chroot.pop() {
+            self.ask_zookeeper(ServerTag::CreateChroot(path), ctx);
+            return;
+        }
+        if let Some(chroot) = self.zookeeper.chroot_levels().last() {
+            ctx.log(LogLevel::Info, KAFKA_SERVER, format!("Created zookeeper path {chroot}"));
         }
         let mut paths: Vec<String> = Vec::new();
         for path in znode_path::PERSISTENT_PATHS {

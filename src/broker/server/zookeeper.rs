@@ -19,6 +19,8 @@ use bytes::Bytes;
 /// A request of the server itself. It says all that is needed to make the request again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum ServerTag {
+    /// Make the chroot or a znode above it.
+    CreateChroot(String),
     /// Make a persistent root.
     CreateRoot(String),
     /// Read `/cluster/id`.
@@ -121,13 +123,17 @@ impl Broker {
     /// Asks ZooKeeper for the server itself.
     pub(super) fn ask_zookeeper(&mut self, tag: ServerTag, ctx: &mut Ctx<'_>) {
         let request = self.request_of(&tag, ctx);
-        self.zookeeper.submit(request, ZkTag::Server(tag), ctx);
+        if matches!(tag, ServerTag::CreateChroot(_)) {
+            self.zookeeper.submit_without_chroot(request, ZkTag::Server(tag), ctx);
+        } else {
+            self.zookeeper.submit(request, ZkTag::Server(tag), ctx);
+        }
     }
 
     fn request_of(&self, tag: &ServerTag, ctx: &Ctx<'_>) -> Request {
         let read = |path: String| Request::GetData(GetDataRequest { path, watch: false });
         match tag {
-            ServerTag::CreateRoot(path) => create(path, None),
+            ServerTag::CreateChroot(path) | ServerTag::CreateRoot(path) => create(path, None),
             ServerTag::ReadClusterId => read(znode_path::CLUSTER_ID.to_owned()),
             ServerTag::CreateCluster => create("/cluster", None),
             ServerTag::CreateClusterId(id) => {
@@ -167,6 +173,9 @@ impl Broker {
 
     fn on_own_reply(&mut self, tag: ServerTag, result: Outcome, ctx: &mut Ctx<'_>) {
         match (tag, result) {
+            (ServerTag::CreateChroot(_), Ok(_) | Err(KeeperCode::NODE_EXISTS)) => {
+                self.make_chroot(ctx);
+            }
             (ServerTag::CreateRoot(path), Ok(_) | Err(KeeperCode::NODE_EXISTS)) => {
                 self.on_root(&path, ctx);
             }
