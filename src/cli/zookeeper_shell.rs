@@ -189,6 +189,10 @@ impl ZooKeeperShell {
     fn answered(&mut self, job: Job, result: Result<Option<Reply>, KeeperCode>, ctx: &mut Ctx) {
         let body = match result {
             Ok(body) => body,
+            // It went away between being listed and being visited.
+            Err(KeeperCode::NO_NODE) if matches!(&job, Job::Visit { found, .. } if !found.is_empty()) => {
+                None
+            }
             Err(error) => {
                 let message = match &job {
                     Job::Get { path, .. } => exception(error, path),
@@ -198,15 +202,19 @@ impl ZooKeeperShell {
             }
         };
         match (job, body) {
-            (Job::Walk { root, path, mut queue, mut found, deletes }, body) => {
-                if let Some(Reply::GetChildren(body)) = body {
-                    let mut children = body.children;
-                    children.sort();
-                    let below = if path == "/" { "" } else { &path };
-                    queue.extend(children.iter().map(|child| format!("{below}/{child}")));
-                }
+            (Job::Visit { path, watch, .. }, Some(Reply::GetData(_))) => {
+                self.visit(vec![path.clone()], vec![path], watch, ctx);
+            }
+            (Job::Visit { path, watch, mut left, mut found }, body) => {
+                let children = children_of(&path, body);
+                left.extend(children.iter().rev().cloned());
+                found.extend(children);
+                self.visit(left, found, watch, ctx);
+            }
+            (Job::Walk { path, mut queue, mut found }, body) => {
+                queue.extend(children_of(&path, body));
                 found.push(path);
-                self.walk(root, queue, found, deletes, ctx);
+                self.walk(queue, found, ctx);
             }
             (Job::Remove { left, .. }, _) => self.remove(left, ctx),
             (Job::List { with_stat, .. }, Some(Reply::GetChildren2(body))) => {
@@ -252,24 +260,26 @@ impl ZooKeeperShell {
         }
     }
 
-    /// Lists a tree level by level; then shows it, or deletes it from its leaves.
-    fn walk(
-        &mut self,
-        root: String,
-        mut queue: VecDeque<String>,
-        found: Vec<String>,
-        deletes: bool,
-        ctx: &mut Ctx,
-    ) {
-        if let Some(path) = queue.pop_front() {
-            let request = GetChildrenRequest { path: path.clone(), watch: false };
-            self.job = Some(Job::Walk { root, path, queue, found, deletes });
+    /// Visits what is left of a tree; then shows all that was found.
+    fn visit(&mut self, mut left: Vec<String>, found: Vec<String>, watch: bool, ctx: &mut Ctx) {
+        if let Some(path) = left.pop() {
+            let request = GetChildrenRequest { path: path.clone(), watch };
+            self.job = Some(Job::Visit { path, watch, left, found });
             self.client.submit(Request::GetChildren(request), (), ctx);
-        } else if deletes {
-            self.remove(found, ctx);
         } else {
             let text: String = found.into_iter().map(|path| path + "\n").collect();
             self.out(text, ctx);
+        }
+    }
+
+    /// Lists a tree level by level; then deletes it from its leaves.
+    fn walk(&mut self, mut queue: VecDeque<String>, found: Vec<String>, ctx: &mut Ctx) {
+        if let Some(path) = queue.pop_front() {
+            let request = GetChildrenRequest { path: path.clone(), watch: false };
+            self.job = Some(Job::Walk { path, queue, found });
+            self.client.submit(Request::GetChildren(request), (), ctx);
+        } else {
+            self.remove(found, ctx);
         }
     }
 
@@ -280,6 +290,15 @@ impl ZooKeeperShell {
             self.client.submit(Request::Delete(request), (), ctx);
         }
     }
+}
+
+/// The paths of the children that an answer lists, in order.
+fn children_of(path: &str, body: Option<Reply>) -> Vec<String> {
+    let Some(Reply::GetChildren(body)) = body else { return Vec::new() };
+    let mut children = body.children;
+    children.sort();
+    let below = if path == "/" { "" } else { path };
+    children.iter().map(|child| format!("{below}/{child}")).collect()
 }
 
 impl Process for ZooKeeperShell {

@@ -63,23 +63,86 @@ fn settled(text: &str) -> String {
     text.lines().map(line).collect()
 }
 
+/// The text without what the other thread of the real shell prints in between: the session's beginning.
+fn without_greeting(text: &str) -> Vec<&str> {
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    let mut kept = Vec::new();
+    let mut at = 0;
+    while at < lines.len() {
+        let is_connected = |line: &str| line.contains("state:SyncConnected type:None");
+        match lines[at] {
+            "" if lines.get(at + 1).is_some_and(|next| *next == "WATCHER::") && at < 10 => at += 2,
+            "" if lines.get(at + 1).is_some_and(|next| is_connected(next)) => at += 2,
+            line => {
+                kept.push(line);
+                at += 1;
+            }
+        }
+    }
+    kept
+}
+
+/// The commands that make what the real shell found, read off what it printed of it.
+fn layout(lines: &[&str]) -> String {
+    let mut lines = lines.iter().copied().skip(2).peekable();
+    let mut paths: Vec<String> = Vec::new();
+    let mut data: Vec<(String, String)> = Vec::new();
+    let commands = INPUT.lines().take_while(|line| *line != "get /nope");
+    for words in commands.map(|line| line.split(' ').collect::<Vec<_>>()) {
+        let path = words[words.len() - 1];
+        match (words[0], words[1]) {
+            ("ls", "-R") => {
+                let below = format!("{path}/");
+                while let Some(line) =
+                    lines.next_if(|line| *line == path || line.starts_with(&below))
+                {
+                    paths.push(line.to_owned());
+                }
+            }
+            ("ls", _) => {
+                let names = lines.next().expect("a list").trim_matches(['[', ']']);
+                let above = path.trim_end_matches('/');
+                let names = names.split(", ").filter(|name| !name.is_empty());
+                paths.extend(names.map(|name| format!("{above}/{name}")));
+            }
+            ("get", flag) => {
+                let value = lines.next().expect("data").to_owned();
+                data.push((path.to_owned(), value));
+                paths.push(path.to_owned());
+                if flag == "-s" {
+                    lines.by_ref().take(11).for_each(drop);
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    paths.sort();
+    paths.dedup();
+    let mut made = String::new();
+    for path in paths.iter().filter(|path| !path.starts_with("/zookeeper")) {
+        let value = data.iter().find(|(of, _)| of == path).map(|(_, value)| value.as_str());
+        let value = value.filter(|value| *value != "null").unwrap_or_default();
+        let is_broker = path.starts_with("/brokers/ids/");
+        let flag = if is_broker { "-e " } else { "" };
+        made.push_str(&format!("create {flag}{path} {value}\n"));
+        if is_broker && !value.is_empty() {
+            // A broker registers with two operations, so its znode is of version 1.
+            made.push_str(&format!("set {path} {value}\n"));
+        }
+    }
+    made
+}
+
 #[test]
 fn the_real_shells_transcript_comes_out() {
     let mut shells = Shells::new(1);
-    // What a cluster had left there, as far as the transcript looks at it.
-    let layout = "create /brokers\ncreate /brokers/ids\ncreate /brokers/ids/0 a\n\
-                  create /brokers/ids/1 b\ncreate /brokers/ids/2 c\n";
-    shells.run("zookeeper-1:2181", layout);
-    let from = INPUT.find("get /nope").unwrap();
-    // The commands before keep their numbers in the history.
-    let skipped = INPUT[..from].lines().count();
-    let before = "history\n".repeat(skipped);
-    let (out, err) = shells.run("zookeeper-1:2181", &format!("{before}{}", &INPUT[from..]));
+    let theirs = without_greeting(OUT);
+    let (_, err) = shells.run("zookeeper-1:2181", &layout(&theirs));
+    assert!(err.lines().all(|line| line.starts_with("Created /")), "{err}");
+    let (out, err) = shells.run("zookeeper-1:2181", INPUT);
     assert_eq!(err, ERR);
-    let ours = &out[out.find("cZxid").unwrap()..];
-    // The last thing that the transcript shows before `stat /brokers/ids`.
-    let theirs = OUT.split("/log_dir_event_notification\nnull\n").nth(1).unwrap();
-    assert_eq!(settled(ours), settled(theirs));
+    let ours = without_greeting(&out);
+    assert_eq!(settled(&ours.join("\n")), settled(&theirs.join("\n")));
     let greeting =
         "Connecting to zookeeper-1:2181\nWelcome to ZooKeeper!\nJLine support is disabled\n";
     assert!(out.starts_with(greeting), "{out}");

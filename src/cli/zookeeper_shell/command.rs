@@ -16,8 +16,10 @@ use std::collections::VecDeque;
 pub(super) enum Job {
     /// Children, with the stat behind the list or on lines of its own.
     List { path: String, with_stat: Option<bool> },
-    /// A whole tree.
-    Walk { root: String, path: String, queue: VecDeque<String>, found: Vec<String>, deletes: bool },
+    /// A whole tree: a znode, its children, then what lies below each of them.
+    Visit { path: String, watch: bool, left: Vec<String>, found: Vec<String> },
+    /// A whole tree level by level, to be deleted.
+    Walk { path: String, queue: VecDeque<String>, found: Vec<String> },
     /// The deletion of a tree.
     Remove { path: String, left: Vec<String> },
     /// Data.
@@ -39,6 +41,7 @@ impl Job {
     pub(super) fn path(&self) -> &str {
         match self {
             Self::List { path, .. }
+            | Self::Visit { path, .. }
             | Self::Walk { path, .. }
             | Self::Remove { path, .. }
             | Self::Get { path, .. }
@@ -180,8 +183,8 @@ fn looks(name: &str, args: &Args, path: String) -> Asked {
     let children = |path: &str, watch| GetChildrenRequest { path: path.to_owned(), watch };
     match name {
         "ls" if args.has("-R") => {
-            let request = Request::GetChildren(children(&path, false));
-            (walk(path, false), request, None)
+            let request = Request::GetData(GetDataRequest { path: path.clone(), watch });
+            (Job::Visit { path, watch, left: Vec::new(), found: Vec::new() }, request, None)
         }
         "ls" => {
             let old = "ls path [watch]";
@@ -264,11 +267,8 @@ fn changes(name: &str, args: &Args, path: String) -> Result<Asked, String> {
                 "The command 'rmr' has been deprecated. Please use 'deleteall' instead.".to_owned()
             });
             let request = GetChildrenRequest { path: path.clone(), watch: false };
-            (walk(path, true), Request::GetChildren(request), note)
+            let job = Job::Walk { path, queue: VecDeque::new(), found: Vec::new() };
+            (job, Request::GetChildren(request), note)
         }
     })
-}
-
-fn walk(path: String, deletes: bool) -> Job {
-    Job::Walk { root: path.clone(), path, queue: VecDeque::new(), found: Vec::new(), deletes }
 }
