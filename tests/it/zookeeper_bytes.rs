@@ -128,7 +128,9 @@ proptest! {
                 *old ^= byte;
             }
         }
-        in_snapshot.into_iter().for_each(|(at, byte)| snapshot[at] ^= byte);
+        for (at, byte) in in_snapshot {
+            snapshot[at] ^= byte;
+        }
         starts_or_says_why(&log, &snapshot);
     }
 

@@ -46,7 +46,9 @@ impl Process for Hand {
         match input {
             Input::Link(LinkInput::Opened(conn)) => {
                 let (_, frames) = self.conns.get_mut(&conn).expect("an own connection");
-                std::mem::take(frames).into_iter().for_each(|frame| ctx.send(conn, frame));
+                for frame in std::mem::take(frames) {
+                    ctx.send(conn, frame);
+                }
             }
             Input::Link(LinkInput::Frame(conn, frame)) => {
                 let name = self.conns[&conn].0;
@@ -134,16 +136,16 @@ impl Play {
         let nobody =
             ConnectResponse { password: Bytes::from_static(&[0; 16]), ..Default::default() };
         self.open(name, server, &nobody, &[]);
-        self.greeting(name)
+        Self::greeting(name)
     }
 
-    fn greeting(&mut self, name: &str) -> ConnectResponse {
+    fn greeting(name: &str) -> ConnectResponse {
         let frame = DESK.with_borrow_mut(|desk| desk.frames.get_mut(name).map(|it| it.remove(0)));
         ConnectResponse::decode(&frame.expect("a frame")).expect("a greeting")
     }
 
     /// The replies on a connection since the last look: number and error.
-    fn replies(&mut self, name: &str) -> Vec<(i32, KeeperCode)> {
+    fn replies(name: &str) -> Vec<(i32, KeeperCode)> {
         let frames = DESK.with_borrow_mut(|desk| desk.frames.remove(name)).unwrap_or_default();
         let reply = |frame: &Bytes| {
             let (header, _) = decode_reply(frame, OpCode::Ping).expect("a reply");
@@ -152,17 +154,17 @@ impl Play {
         frames.iter().map(reply).collect()
     }
 
-    fn order(&mut self, name: &'static str, xid: i32, request: &Request) {
+    fn order(name: &'static str, xid: i32, request: &Request) {
         let frame = encode_request(xid, request);
         DESK.with_borrow_mut(|desk| desk.orders.push((name, Order::Send(frame))));
     }
 
     fn ask(&mut self, name: &'static str, xid: i32, request: &Request) {
-        self.order(name, xid, request);
+        Self::order(name, xid, request);
         self.pass(100);
     }
 
-    fn is_closed(&self, name: &str) -> bool {
+    fn is_closed(name: &str) -> bool {
         DESK.with_borrow(|desk| desk.closed.contains(&name))
     }
 
@@ -209,13 +211,13 @@ fn requests_sent_before_the_session_stands_are_answered_behind_the_greeting() {
             ConnectResponse { password: Bytes::from_static(&[0; 16]), ..Default::default() };
         let eager = [exists("/"), create("/a", 0), exists("/a")];
         play.open("first", server, &nobody, &eager);
-        let session = play.greeting("first");
+        let session = Play::greeting("first");
         assert_ne!(session.session_id, 0);
-        assert_eq!(play.replies("first"), [(1, OK), (2, OK), (3, OK)], "{server}");
+        assert_eq!(Play::replies("first"), [(1, OK), (2, OK), (3, OK)], "{server}");
         // A session that is taken over is asked for at the leader; the requests wait for that too.
         play.open("second", "zookeeper-2", &session, &eager);
-        assert_eq!(play.greeting("second").session_id, session.session_id);
-        let replies = play.replies("second");
+        assert_eq!(Play::greeting("second").session_id, session.session_id);
+        let replies = Play::replies("second");
         assert_eq!(replies, [(1, OK), (2, KeeperCode::NODE_EXISTS), (3, OK)], "{server}");
     }
 }
@@ -226,13 +228,13 @@ fn a_session_that_moved_is_refused_where_it_was() {
     let session = play.connect("old", "zookeeper-1");
     play.ask("old", 1, &create("/e", create_mode::EPHEMERAL));
     play.open("new", "zookeeper-2", &session, &[]);
-    assert_eq!(play.greeting("new").session_id, session.session_id);
-    assert!(!play.is_closed("old"), "the server it was on has not heard of it");
+    assert_eq!(Play::greeting("new").session_id, session.session_id);
+    assert!(!Play::is_closed("old"), "the server it was on has not heard of it");
     play.ask("old", 2, &set("/e"));
-    assert!(play.is_closed("old"));
-    assert_eq!(play.replies("old"), [(1, OK)]);
+    assert!(Play::is_closed("old"));
+    assert_eq!(Play::replies("old"), [(1, OK)]);
     play.ask("new", 3, &set("/e"));
-    assert_eq!(play.replies("new"), [(3, OK)]);
+    assert_eq!(Play::replies("new"), [(3, OK)]);
     assert_eq!(play.paths("/e"), [true; 3]);
 }
 
@@ -246,20 +248,20 @@ fn a_session_is_taken_over_within_its_timeout_and_not_after_it() {
     play.act("kill zookeeper-1");
     play.pass(1_000);
     play.open("early again", "zookeeper-2", &early, &[]);
-    assert_eq!(play.greeting("early again").session_id, early.session_id);
+    assert_eq!(Play::greeting("early again").session_id, early.session_id);
     for xid in 0..20 {
         play.ask("early again", xid, &Request::Ping);
         play.pass(50);
     }
     play.open("late again", "zookeeper-2", &late, &[]);
-    let refused = play.greeting("late again");
+    let refused = Play::greeting("late again");
     assert_eq!((refused.session_id, refused.timeout), (0, 0));
-    assert!(play.is_closed("late again"));
+    assert!(Play::is_closed("late again"));
     assert_eq!((play.paths("/early"), play.paths("/late")), (vec![true; 2], vec![false; 2]));
     // With a wrong password it is nobody's.
     let thief = ConnectResponse { password: Bytes::from_static(&[7; 16]), ..early };
     play.open("thief", "zookeeper-3", &thief, &[]);
-    assert_eq!(play.greeting("thief").timeout, 0);
+    assert_eq!(Play::greeting("thief").timeout, 0);
 }
 
 #[test]
@@ -270,13 +272,13 @@ fn after_a_sync_a_client_sees_what_another_server_has_acknowledged() {
     // What is committed comes to server 1 just behind what its client asks at the same time.
     play.act("latency zookeeper-1 150000");
     for (xid, request) in (1..).zip([exists("/a"), sync(), exists("/a")]) {
-        play.order("reader", xid, &request);
+        Play::order("reader", xid, &request);
     }
-    play.order("writer", 1, &create("/a", 0));
+    Play::order("writer", 1, &create("/a", 0));
     play.pass(100);
-    assert_eq!(play.replies("writer"), [(1, OK)]);
+    assert_eq!(Play::replies("writer"), [(1, OK)]);
     play.pass(1_000);
-    assert_eq!(play.replies("reader"), [(1, KeeperCode::NO_NODE), (2, OK), (3, OK)]);
+    assert_eq!(Play::replies("reader"), [(1, KeeperCode::NO_NODE), (2, OK), (3, OK)]);
 }
 
 #[test]
@@ -284,18 +286,18 @@ fn without_a_quorum_nobody_is_served_and_sessions_outlast_it() {
     let mut play = Play::new();
     let session = play.connect("client", "zookeeper-1");
     play.ask("client", 1, &create("/e", create_mode::EPHEMERAL));
-    assert_eq!(play.replies("client"), [(1, OK)]);
+    assert_eq!(Play::replies("client"), [(1, OK)]);
     play.act("kill zookeeper-2");
     play.act("kill zookeeper-3");
     play.pass(6_000);
-    assert!(play.is_closed("client"));
+    assert!(Play::is_closed("client"));
     play.open("refused", "zookeeper-1", &session, &[]);
-    assert!(play.is_closed("refused"));
-    assert!(play.replies("refused").is_empty());
+    assert!(Play::is_closed("refused"));
+    assert!(Play::replies("refused").is_empty());
     play.act("restart zookeeper-2");
     // The new leader gives every session its whole timeout.
     play.pass(1_500);
     play.open("back", "zookeeper-1", &session, &[exists("/e")]);
-    assert_eq!(play.greeting("back").session_id, session.session_id);
-    assert_eq!(play.replies("back"), [(1, OK)]);
+    assert_eq!(Play::greeting("back").session_id, session.session_id);
+    assert_eq!(Play::replies("back"), [(1, OK)]);
 }

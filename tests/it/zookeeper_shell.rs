@@ -5,6 +5,7 @@ use kafkarium::base::{EventId, Span, TraceEvent};
 use kafkarium::cli::{STDERR, STDOUT};
 use kafkarium::host::LocalHost;
 use kafkarium::world::{Action, Profile, World, WorldConfig, launch};
+use std::fmt::Write as _;
 
 const INPUT: &str = include_str!("../golden/cli/zookeeper-shell.input.txt");
 const OUT: &str = include_str!("../golden/cli/zookeeper-shell.stdout.txt");
@@ -124,10 +125,10 @@ fn layout(lines: &[&str]) -> String {
         let value = value.filter(|value| *value != "null").unwrap_or_default();
         let is_broker = path.starts_with("/brokers/ids/");
         let flag = if is_broker { "-e " } else { "" };
-        made.push_str(&format!("create {flag}{path} {value}\n"));
+        let _ = writeln!(made, "create {flag}{path} {value}");
         if is_broker && !value.is_empty() {
             // A broker registers with two operations, so its znode is of version 1.
-            made.push_str(&format!("set {path} {value}\n"));
+            let _ = writeln!(made, "set {path} {value}");
         }
     }
     made

@@ -157,8 +157,8 @@ impl SessionHistories {
     fn listed(&mut self, client: ProcessId, path: &str, zxid: i64, paths: SortedSet<String>) {
         if path == "/p" {
             let other_half = |path: &String| {
-                let (half, other) = if path.ends_with(".a") { (".a", ".b") } else { (".b", ".a") };
-                path.strip_suffix(half).map(|stem| format!("{stem}{other}"))
+                let first = path.strip_suffix(".a").map(|stem| format!("{stem}.b"));
+                first.or_else(|| path.strip_suffix(".b").map(|stem| format!("{stem}.a")))
             };
             let is_alone = |path: &&String| other_half(path).is_some_and(|it| !paths.contains(&it));
             if let Some(half) = paths.iter().find(is_alone).cloned() {

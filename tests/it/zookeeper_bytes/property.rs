@@ -283,7 +283,7 @@ fn serves(bench: &mut Bench) {
     let sent = bench.sent(client);
     let greeting = ConnectResponse::decode(&sent[0]).expect("a greeting");
     assert_ne!(greeting.session_id, 0);
-    assert_eq!(sent[1..].iter().filter_map(|frame| reply_xid(frame).ok()).next(), Some(XID_PING));
+    assert_eq!(sent[1..].iter().find_map(|frame| reply_xid(frame).ok()), Some(XID_PING));
 }
 
 /// A server finds these files. It serves, also from what it has then written, or it says why not: false.
