@@ -60,6 +60,16 @@ pub(super) struct EnsembleConfig {
     pub sync_limit: Span,
 }
 
+impl fmt::Display for EnsembleConfig {
+    /// As `/zookeeper/config` tells it (`QuorumMaj.toString`). It never changes: its version is 0.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (id, server) in &self.servers {
+            writeln!(f, "server.{id}={server}")?;
+        }
+        f.write_str("version=0")
+    }
+}
+
 /// More servers than this have no place in an ensemble here.
 const SERVERS_MAX: usize = 7;
 

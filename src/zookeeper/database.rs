@@ -7,8 +7,8 @@ use super::snapshot;
 use super::tree::{Applied, Change, DataTree};
 use super::txn::{Txn, TxnHeader};
 use super::txn_log::{TxnLog, UnknownTxn, read_log, zxid_of_name};
-use crate::base::SortedMap;
 use crate::base::trace::LogLevel;
+use crate::base::{SortedMap, Time};
 use crate::disk::DiskError;
 use crate::node::Ctx;
 use bytes::Bytes;
@@ -217,6 +217,12 @@ impl Database {
             }
         }
         self.tree.apply(header, txn, changes)
+    }
+
+    /// Says in `/zookeeper/config` who belongs to the ensemble. Each server does it for itself: it is
+    /// no transaction.
+    pub(super) fn set_config(&mut self, text: &str, now: Time) {
+        self.tree.set_config(text, now.as_millis());
     }
 
     /// Appends a transaction to the log; it is safe after [`Self::sync`].

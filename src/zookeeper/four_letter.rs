@@ -5,6 +5,7 @@
 //! In ZooKeeper: `server.command.FourLetterCommands` and its commands.
 
 use super::connections::Connection;
+use super::quorum::{Leader, Role};
 use super::server::ZooKeeperServer;
 use crate::base::trace::LogLevel;
 use crate::base::{ConnId, SortedMap, SortedSet, Span};
@@ -120,11 +121,12 @@ impl ZooKeeperServer {
         let Statistics { received, sent, .. } = &self.statistics;
         format!(
             "Latency min/avg/max: {min}/{average}/{max}\nReceived: {received}\nSent: {sent}\n\
-             Connections: {}\nOutstanding: {}\nZxid: 0x{:x}\nMode: {}\nNode count: {}\n",
+             Connections: {}\nOutstanding: {}\nZxid: 0x{:x}\nMode: {}\n{}Node count: {}\n",
             self.connections.len(),
             self.outstanding_requests(),
             self.database.tree.last_processed_zxid,
             self.mode(),
+            self.leading().map(Leader::server_line).unwrap_or_default(),
             self.database.tree.nodes.len(),
         )
     }
@@ -168,10 +170,18 @@ impl ZooKeeperServer {
             ("ephemerals_count", ephemerals.to_string()),
             ("approximate_data_size", data.to_string()),
         ];
-        lines.iter().fold(String::new(), |mut text, (name, value)| {
+        let text = lines.iter().fold(String::new(), |mut text, (name, value)| {
             let _ = writeln!(text, "zk_{name}\t{value}");
             text
-        })
+        });
+        text + &self.leading().map(Leader::monitor_lines).unwrap_or_default()
+    }
+
+    fn leading(&self) -> Option<&Leader> {
+        match self.peer.as_ref().map(|peer| &peer.role) {
+            Some(Role::Leading(leader)) => Some(leader),
+            _ => None,
+        }
     }
 
     fn dump(&self) -> String {

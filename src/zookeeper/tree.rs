@@ -13,6 +13,9 @@ use crate::base::{SortedMap, SortedSet};
 use crate::wire::zookeeper::{Acl, KeeperCode, Stat, permission};
 use bytes::Bytes;
 
+/// The znode that tells who belongs to the ensemble.
+const CONFIG_NODE: &str = "/zookeeper/config";
+
 /// What is kept of a znode's stat; the rest is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct StatPersisted {
@@ -122,7 +125,7 @@ impl Default for DataTree {
         let acl = tree.acls.take(&read_only.collect::<Vec<_>>());
         let stat = StatPersisted { aversion: -1, ..StatPersisted::default() };
         let data = Some(Bytes::new());
-        tree.insert("/zookeeper/config", Znode { data, acl, stat, ..Znode::default() });
+        tree.insert(CONFIG_NODE, Znode { data, acl, stat, ..Znode::default() });
         tree
     }
 }
@@ -318,6 +321,14 @@ impl DataTree {
         znode.acl = self.acls.take(acl);
         znode.stat.aversion = version;
         Ok(Some(znode.stat()))
+    }
+
+    /// Puts the configuration of the ensemble into its znode, whose version is that of no change.
+    pub(super) fn set_config(&mut self, text: &str, time_ms: i64) {
+        if let Some(znode) = self.nodes.get_mut(CONFIG_NODE) {
+            znode.data = Some(Bytes::copy_from_slice(text.as_bytes()));
+            (znode.stat.version, znode.stat.mtime) = (-1, time_ms);
+        }
     }
 
     /// Deletes the ephemeral znodes of a session that ended.

@@ -1,5 +1,5 @@
-//! Sessions that move between the servers of an ensemble, seen by a client that speaks the protocol by
-//! hand and so may do what no client library would.
+//! Sessions that move between the servers of an ensemble, and what servers tell of themselves, seen by a
+//! client that speaks the protocol by hand and so may do what no client library would.
 
 use bytes::Bytes;
 use kafkarium::base::timers::Wakeup;
@@ -8,8 +8,8 @@ use kafkarium::host::LocalHost;
 use kafkarium::node::view::AdminView;
 use kafkarium::node::{Ctx, Input, LinkInput, Process, ProcessSpec, ProcessView, Program};
 use kafkarium::wire::zookeeper::{
-    Acl, ConnectRequest, ConnectResponse, CreateRequest, ExistsRequest, KeeperCode, OpCode,
-    Request, SetDataRequest, SyncRequest, create_mode, decode_reply, encode_request,
+    Acl, ConnectRequest, ConnectResponse, CreateRequest, ExistsRequest, GetDataRequest, KeeperCode,
+    OpCode, Reply, Request, SetDataRequest, SyncRequest, create_mode, decode_reply, encode_request,
 };
 use kafkarium::world::{Action, Profile, World, WorldConfig, launch};
 use std::cell::RefCell;
@@ -96,6 +96,7 @@ impl Play {
         let mut config = WorldConfig::cluster_on(Profile::Native, 1, 0, 3);
         for process in &mut config.processes {
             process.properties.set("tickTime", "500");
+            process.properties.set("4lw.commands.whitelist", "*");
         }
         config.client("hand", Program::Admin, &[]);
         let mut play = Self(LocalHost::new(World::new(config), launch_hand));
@@ -300,4 +301,39 @@ fn without_a_quorum_nobody_is_served_and_sessions_outlast_it() {
     play.open("back", "zookeeper-1", &session, &[exists("/e")]);
     assert_eq!(Play::greeting("back").session_id, session.session_id);
     assert_eq!(Play::replies("back"), [(1, OK)]);
+}
+
+#[test]
+fn the_servers_tell_who_belongs_to_the_ensemble_and_the_leader_what_it_proposes() {
+    let mut play = Play::new();
+    play.connect("client", "zookeeper-1");
+    let word = |play: &mut Play, name: &'static str, server, word: &'static str| {
+        let frames = vec![Bytes::from_static(word.as_bytes())];
+        DESK.with_borrow_mut(|desk| desk.orders.push((name, Order::Open(server, frames))));
+        play.pass(100);
+        let frames = DESK.with_borrow_mut(|desk| desk.frames.remove(name)).unwrap_or_default();
+        assert!(Play::is_closed(name));
+        String::from_utf8(frames.concat()).expect("text")
+    };
+    let follower = word(&mut play, "1", "zookeeper-1", "srvr");
+    assert!(follower.ends_with("Mode: follower\nNode count: 4\n"), "{follower}");
+    // The beginning of a session: 32 bytes of header, 4 of timeout.
+    let leader = word(&mut play, "2", "zookeeper-3", "srvr");
+    let expected = "Mode: leader\nProposal sizes last/min/max: 36/36/36\nNode count: 4\n";
+    assert!(leader.ends_with(expected), "{leader}");
+    let monitor = word(&mut play, "3", "zookeeper-3", "mntr");
+    let expected = "zk_followers\t2\nzk_synced_followers\t2\nzk_pending_syncs\t0\n\
+                    zk_last_proposal_size\t36\nzk_max_proposal_size\t36\nzk_min_proposal_size\t36\n";
+    assert!(monitor.ends_with(expected), "{monitor}");
+    let (path, watch) = ("/zookeeper/config".to_owned(), false);
+    play.ask("client", 1, &Request::GetData(GetDataRequest { path, watch }));
+    let frame =
+        DESK.with_borrow_mut(|desk| desk.frames.remove("client")).expect("a reply").remove(0);
+    let (_, reply) = decode_reply(&frame, OpCode::GetData).expect("a reply");
+    let Some(Reply::GetData(reply)) = reply else { panic!("{reply:?}") };
+    let expected = "server.1=zookeeper-1:2888:3888:participant\n\
+                    server.2=zookeeper-2:2888:3888:participant\n\
+                    server.3=zookeeper-3:2888:3888:participant\nversion=0";
+    assert_eq!(String::from_utf8_lossy(&reply.data.unwrap_or_default()), expected);
+    assert_eq!((reply.stat.version, reply.stat.mzxid), (-1, 0));
 }

@@ -330,6 +330,7 @@ impl ZooKeeperServer {
         let epoch = peer.current_epoch as u64;
         if let Role::Following(follower) = &mut peer.role {
             follower.stage = Stage::Serving;
+            self.database.set_config(&peer.config.to_string(), ctx.now());
             ctx.trace(TraceEvent::ZooKeeperRoleChanged { role: "follower".to_owned(), epoch });
         }
     }

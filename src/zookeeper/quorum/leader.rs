@@ -71,6 +71,15 @@ pub(in super::super) struct Leader {
     syncs: SortedMap<i64, Vec<Syncer>>,
     flush_at: Option<Time>,
     beat_at: Time,
+    sizes: Option<ProposalSizes>,
+}
+
+/// Bytes of the proposals so far (`BufferStats`).
+#[derive(Clone, Copy, Debug)]
+struct ProposalSizes {
+    last: usize,
+    min: usize,
+    max: usize,
 }
 
 impl Leader {
@@ -92,7 +101,34 @@ impl Leader {
             syncs: SortedMap::new(),
             flush_at: None,
             beat_at: now,
+            sizes: None,
         }
+    }
+
+    /// What a leader adds to `srvr`.
+    pub(in super::super) fn server_line(&self) -> String {
+        match self.sizes {
+            Some(ProposalSizes { last, min, max }) => {
+                format!("Proposal sizes last/min/max: {last}/{min}/{max}\n")
+            }
+            None => "Proposal sizes last/min/max: -1/-1/-1\n".to_owned(),
+        }
+    }
+
+    /// What a leader adds to `mntr`.
+    pub(in super::super) fn monitor_lines(&self) -> String {
+        let followers = self.learners.values();
+        let synced = followers.filter(|learner| learner.stage >= LearnerStage::Syncing).count();
+        let (last, min, max) = match self.sizes {
+            Some(ProposalSizes { last, min, max }) => (last as i64, min as i64, max as i64),
+            None => (-1, -1, -1),
+        };
+        format!(
+            "zk_followers\t{}\nzk_synced_followers\t{synced}\nzk_pending_syncs\t{}\n\
+             zk_last_proposal_size\t{last}\nzk_max_proposal_size\t{max}\nzk_min_proposal_size\t{min}\n",
+            self.learners.len(),
+            self.syncs.values().map(Vec::len).sum::<usize>(),
+        )
     }
 
     /// Whether clients are served.
@@ -226,12 +262,16 @@ impl ZooKeeperServer {
     /// Serves from now on: everything in its log is agreed on.
     pub(super) fn begin_broadcast(&mut self, ctx: &mut Ctx) {
         let Self {
-            peer: Some(Peer { role: Role::Leading(leader), .. }), database, sessions, ..
+            peer: Some(Peer { role: Role::Leading(leader), config, .. }),
+            database,
+            sessions,
+            ..
         } = self
         else {
             return;
         };
         leader.stage = Stage::Broadcast;
+        database.set_config(&config.to_string(), ctx.now());
         let epoch = leader.epoch.unwrap_or_default();
         let text = format!(
             "Have quorum of supporters, sids: [{:?}]; starting up and setting last processed zxid: \
@@ -346,6 +386,10 @@ impl ZooKeeperServer {
         leader.last_zxid = zxid;
         database.append(&header, &txn, ctx)?;
         let data = txn::encode(&header, &txn);
+        let last = data.len();
+        let before = leader.sizes.map_or((last, last), |sizes| (sizes.min, sizes.max));
+        leader.sizes =
+            Some(ProposalSizes { last, min: before.0.min(last), max: before.1.max(last) });
         leader.send_to_all(&QuorumPacket::with_data(packet::PROPOSAL, zxid, data), ctx);
         leader.proposals.push_back(Proposal { header, txn, acks: SortedSet::new() });
         leader.flush_at.get_or_insert(now);
