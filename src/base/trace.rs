@@ -209,6 +209,8 @@ pub enum TraceEvent {
     MemberJoined { group: String, member: String },
     /// A member left or was removed.
     MemberLeft { group: String, member: String, reason: String },
+    /// A static member came back under a new member id; whoever uses the old one is fenced.
+    MemberReplaced { group: String, instance: String, old: String, member: String },
     /// A generation has its assignment.
     GroupStabilized { group: String, generation: i32, members: Vec<String> },
     /// The coordinator stored an offset.

@@ -93,15 +93,23 @@ pub enum Action<Z = Infallible, N = Infallible> {
         /// The line, in Kafka's words.
         text: String,
     },
-    /// Append records to a partition of `__consumer_offsets` with acks=all. The server calls
+    /// Append records to a partition of `__consumer_offsets`. The server calls
     /// `GroupCoordinator::on_appended(tag, outcome)` when they are committed, or refused.
     AppendOffsets {
         /// Partition of `__consumer_offsets`.
         partition: i32,
         /// Record batches with offsets from 0; the log gives them their own.
         records: Bytes,
+        /// Which replicas must have them before they count.
+        acks: i16,
         /// Comes back with the outcome: the base offset, or Kafka's error.
         tag: u64,
+    },
+    /// Read a partition of `__consumer_offsets` from its beginning to its end; the server calls
+    /// `GroupCoordinator::on_partition_loaded` with what is in it.
+    LoadOffsets {
+        /// Which.
+        partition: i32,
     },
     /// Create `__consumer_offsets` as `offsets.topic.*` say, unless that is under way. Nothing comes
     /// back: whoever needs it asks the metadata cache again.

@@ -152,6 +152,11 @@ impl ReplicaManager {
         batches
     }
 
+    /// Bytes in the log of a partition, 0 when it is not here.
+    pub fn log_size(&self, partition: &TopicPartition) -> u64 {
+        self.partitions.get(partition).map_or(0, |partition| partition.log().size())
+    }
+
     /// The error for a partition that has no replica here: whoever asks looks up the leader again
     /// when the partition exists elsewhere.
     ///

@@ -26,7 +26,7 @@ use super::replica_manager::{Completion, FollowTag, ReplicaManager};
 use super::socket_server::SocketServer;
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
-use crate::base::{BrokerId, Time};
+use crate::base::{BrokerId, Span, Time};
 use crate::cluster::BrokerConfig;
 use crate::network::{NetworkClient, NetworkConfig};
 use crate::node::{ConfigError, Ctx, Input, LinkInput, Process, ProcessSpec, ProcessView};
@@ -77,6 +77,8 @@ pub struct Broker {
     controller: Controller,
     admin: AdminManager,
     groups: GroupCoordinator,
+    /// Latency of its disk.
+    disk_latency: Span,
     producer_ids: ProducerIdManager,
     /// From this broker as the controller to all brokers.
     controller_channel: NetworkClient<ChannelTag>,
@@ -127,7 +129,8 @@ impl Broker {
             replicas: ReplicaManager::new(&config),
             controller: Controller::new(me, config.clone(), rng.clone()),
             admin: AdminManager::new(me, config.clone(), rng.clone()),
-            groups: GroupCoordinator::new(me, config.clone(), rng),
+            groups: GroupCoordinator::new(me, config.clone(), rng, spec.sync_latency),
+            disk_latency: spec.sync_latency,
             producer_ids: ProducerIdManager::new(me),
             controller_channel: NetworkClient::new(
                 &me.to_string(),

@@ -105,6 +105,8 @@ pub struct BrokerConfig {
     pub offsets_topic_num_partitions: i32,
     /// `offsets.topic.replication.factor`.
     pub offsets_topic_replication_factor: i16,
+    /// `offsets.load.buffer.size`: read at once when a coordinator takes over.
+    pub offsets_load_buffer_size: i32,
     /// `offsets.topic.segment.bytes`.
     pub offsets_topic_segment_bytes: i32,
     /// `offsets.commit.timeout.ms`.
@@ -200,6 +202,7 @@ impl BrokerConfig {
             offsets_topic_num_partitions: values.int("offsets.topic.num.partitions"),
             offsets_topic_replication_factor: values.long("offsets.topic.replication.factor")
                 as i16,
+            offsets_load_buffer_size: values.int("offsets.load.buffer.size"),
             offsets_topic_segment_bytes: values.int("offsets.topic.segment.bytes"),
             offsets_commit_timeout: values.span("offsets.commit.timeout.ms"),
             offsets_commit_required_acks: values.long("offsets.commit.required.acks") as i16,

@@ -134,6 +134,8 @@ pub struct GroupView {
 pub struct MemberView {
     /// Member id.
     pub member: String,
+    /// `group.instance.id` of a static member.
+    pub group_instance_id: Option<String>,
     /// `client.id`.
     pub client_id: String,
     /// Its host.

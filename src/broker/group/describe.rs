@@ -15,6 +15,10 @@ use crate::wire::kafka::{
 };
 use bytes::Bytes;
 
+/// READ, DELETE and DESCRIBE as a bit field: what anybody may do to a group without an authorizer
+/// (kafka.security.authorizer.AclEntry, KIP-430).
+const ALL_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8;
+
 impl GroupCoordinator {
     /// DescribeGroups.
     #[must_use]
@@ -23,16 +27,20 @@ impl GroupCoordinator {
         context: &RequestContext,
         request: &DescribeGroupsRequest,
     ) -> Vec<GroupAction> {
-        let groups = request.groups.iter().map(|id| self.describe(id)).collect();
+        let with_operations = request.include_authorized_operations;
+        let groups = request.groups.iter().map(|id| self.describe(id, with_operations)).collect();
         let response = DescribeGroupsResponse { groups, ..DescribeGroupsResponse::default() };
         self.reply(context.token, response);
         self.take_actions()
     }
 
-    fn describe(&self, id: &str) -> DescribedGroup {
-        let described = DescribedGroup { group_id: id.to_owned(), ..DescribedGroup::default() };
-        if let Some(error_code) = self.group_error(id, false) {
+    fn describe(&self, id: &str, with_operations: bool) -> DescribedGroup {
+        let mut described = DescribedGroup { group_id: id.to_owned(), ..DescribedGroup::default() };
+        if let Some(error_code) = self.group_error(id, true) {
             return DescribedGroup { error_code, ..described };
+        }
+        if with_operations {
+            described.authorized_operations = ALL_OPERATIONS;
         }
         let Some(group) = self.groups.get(id) else {
             let group_state = GroupState::Dead.name().to_owned();
@@ -42,7 +50,7 @@ impl GroupCoordinator {
         let protocol = group.protocol.clone().filter(|_| group.state == GroupState::Stable);
         let member = |member: &Member| DescribedGroupMember {
             member_id: member.id.clone(),
-            group_instance_id: None,
+            group_instance_id: member.group_instance_id.clone(),
             client_id: member.client_id.clone(),
             client_host: member.client_host.clone(),
             member_metadata: protocol.as_deref().map_or(Bytes::new(), |name| member.metadata(name)),
@@ -81,7 +89,13 @@ impl GroupCoordinator {
                 group_state: group.state.name().to_owned(),
             })
             .collect();
-        let response = ListGroupsResponse { groups, ..ListGroupsResponse::default() };
+        // What is listed is what is there already.
+        let error_code = if self.loading.is_empty() {
+            ErrorCode::NONE
+        } else {
+            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
+        };
+        let response = ListGroupsResponse { error_code, groups, ..ListGroupsResponse::default() };
         self.reply(context.token, response);
         self.take_actions()
     }
@@ -94,6 +108,7 @@ impl GroupCoordinator {
     fn view_of(&self, group: &Group) -> GroupView {
         let member = |member: &Member| MemberView {
             member: member.id.clone(),
+            group_instance_id: member.group_instance_id.clone(),
             client_id: member.client_id.clone(),
             host: member.client_host.clone(),
             session_expires: self

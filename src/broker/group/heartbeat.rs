@@ -2,6 +2,7 @@
 //!
 //! In Kafka: GroupCoordinator.handleHeartbeat, handleLeaveGroup, onExpireHeartbeat.
 
+use super::join::option_text;
 use super::state::GroupState;
 use super::{GroupAction, GroupCoordinator, TimerKey};
 use crate::base::Time;
@@ -31,17 +32,22 @@ impl GroupCoordinator {
     }
 
     fn heartbeat(&mut self, request: &HeartbeatRequest) -> ErrorCode {
-        if request.group_instance_id.is_some() {
-            return ErrorCode::UNSUPPORTED_VERSION;
+        match self.group_error(&request.group_id, false) {
+            // Whether the member is one will be known soon.
+            Some(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS) => return ErrorCode::NONE,
+            Some(error) => return error,
+            None => {}
         }
-        if let Some(error) = self.group_error(&request.group_id, false) {
-            return error;
-        }
+        let (id, instance) = (&request.group_id, request.group_instance_id.as_deref());
+        let is_fenced = self.is_fenced(id, &request.member_id, instance, "heartbeat");
         let Some(group) = self.groups.get(&request.group_id) else {
             return ErrorCode::UNKNOWN_MEMBER_ID;
         };
         if group.state == GroupState::Dead {
             return ErrorCode::COORDINATOR_NOT_AVAILABLE;
+        }
+        if is_fenced {
+            return ErrorCode::FENCED_INSTANCE_ID;
         }
         let Some(member) = group.members.get(&request.member_id) else {
             return ErrorCode::UNKNOWN_MEMBER_ID;
@@ -99,22 +105,27 @@ impl GroupCoordinator {
     }
 
     fn leave(&mut self, id: &str, identity: &MemberIdentity) -> ErrorCode {
-        let member = &identity.member_id;
-        if identity.group_instance_id.is_some() {
-            return ErrorCode::UNSUPPORTED_VERSION;
+        let asked = &identity.member_id;
+        let instance = identity.group_instance_id.as_deref();
+        // An administrator removes a static member by its instance alone.
+        if !asked.is_empty() && self.is_fenced(id, asked, instance, "leave-group") {
+            return ErrorCode::FENCED_INSTANCE_ID;
         }
         let Some(group) = self.groups.get_mut(id) else { return ErrorCode::UNKNOWN_MEMBER_ID };
-        if group.pending_members.remove(member) {
-            let key = TimerKey::PendingMember { group: id.to_owned(), member: member.clone() };
+        let member = group.static_member(instance).unwrap_or(asked).to_owned();
+        let member = member.as_str();
+        if instance.is_none() && group.pending_members.remove(member) {
+            let key = TimerKey::PendingMember { group: id.to_owned(), member: member.to_owned() };
             self.timers.cancel(&key);
             self.info(format!("Pending member {member} is leaving group {id}."));
             self.maybe_complete_join(id);
-        } else if group.members.contains_key(member) {
+        } else if let Some(known) = group.members.get(member) {
+            let instance = option_text(known.group_instance_id.as_deref());
             self.info(format!(
-                "Member[group.instance.id None, member.id {member}] in group {id} has left, \
+                "Member[group.instance.id {instance}, member.id {member}] in group {id} has left, \
                  removing it from the group"
             ));
-            let reason = format!("removing member {member} on LeaveGroup");
+            let reason = format!("removing member {asked} on LeaveGroup");
             self.remove_member_and_update_group(id, member, &reason);
         } else {
             return ErrorCode::UNKNOWN_MEMBER_ID;

@@ -1,10 +1,11 @@
 //! JoinGroup: a member comes, or comes again.
 //!
-//! In Kafka: GroupCoordinator.handleJoinGroup, doUnknownJoinGroup, doJoinGroup; KIP-394.
+//! In Kafka: GroupCoordinator.handleJoinGroup, doUnknownJoinGroup, doJoinGroup; KIP-394, KIP-389.
 
 use super::metadata::{Group, Member};
 use super::state::GroupState;
 use super::{GroupAction, GroupCoordinator, TimerKey};
+use crate::base::trace::LogLevel;
 use crate::base::{Span, Time, TraceEvent};
 use crate::broker::action::{RequestContext, RequestToken};
 use crate::wire::ErrorCode;
@@ -17,11 +18,11 @@ const FIRST_VERSION_REQUIRING_MEMBER_ID: i16 = 4;
 const NEW_MEMBER_JOIN_TIMEOUT: Span = Span::from_secs(300);
 
 /// A join with its context.
-struct Joining<'a> {
-    token: RequestToken,
-    context: &'a RequestContext,
-    request: JoinGroupRequest,
-    protocols: Vec<(String, Bytes)>,
+pub(super) struct Joining<'a> {
+    pub(super) token: RequestToken,
+    pub(super) context: &'a RequestContext,
+    pub(super) request: JoinGroupRequest,
+    pub(super) protocols: Vec<(String, Bytes)>,
 }
 
 impl GroupCoordinator {
@@ -38,9 +39,7 @@ impl GroupCoordinator {
         let member = request.member_id.clone();
         let timeouts =
             self.config.group_min_session_timeout_ms..=self.config.group_max_session_timeout_ms;
-        let error = if request.group_instance_id.is_some() {
-            Some(ErrorCode::UNSUPPORTED_VERSION)
-        } else if let Some(error) = self.group_error(&group, false) {
+        let error = if let Some(error) = self.group_error(&group, false) {
             Some(error)
         } else if !timeouts.contains(&request.session_timeout_ms) {
             Some(ErrorCode::INVALID_SESSION_TIMEOUT)
@@ -64,8 +63,13 @@ impl GroupCoordinator {
         let group_size_max = usize::try_from(self.config.group_max_size).unwrap_or(usize::MAX);
         let group = self.groups.entry(id.clone()).or_insert_with(|| Group::new(&id));
         let member = joining.request.member_id.clone();
-        if !has_room(group, &member, group_size_max) {
-            group.remove(&member);
+        let is_full = !has_room(group, &member, group_size_max);
+        self.schedule_expiry();
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        if is_full {
+            if group.remove(&member).is_some() {
+                self.forget_member(&id, &member, "the group has reached group.max.size");
+            }
             self.refuse_join(joining.token, "", ErrorCode::GROUP_MAX_SIZE_REACHED);
         } else if group.state == GroupState::Dead {
             self.refuse_join(joining.token, &member, ErrorCode::COORDINATOR_NOT_AVAILABLE);
@@ -83,8 +87,15 @@ impl GroupCoordinator {
 
     fn join_unknown(&mut self, joining: Joining<'_>) {
         let id = joining.request.group_id.clone();
-        let member = format!("{}-{}", joining.context.client_id, uuid_text(self.rng.uuid()));
-        if joining.context.api_version >= FIRST_VERSION_REQUIRING_MEMBER_ID {
+        let instance = joining.request.group_instance_id.as_deref();
+        let prefix = instance.unwrap_or(&joining.context.client_id);
+        let member = format!("{prefix}-{}", uuid_text(self.rng.uuid()));
+        let replaced = self.groups.get(&id).and_then(|group| group.static_member(instance));
+        if let Some(old) = replaced.map(str::to_owned) {
+            self.update_static_member_and_rebalance(joining, old, member);
+        } else if instance.is_none()
+            && joining.context.api_version >= FIRST_VERSION_REQUIRING_MEMBER_ID
+        {
             let timeout = millis(joining.request.session_timeout_ms);
             if let Some(group) = self.groups.get_mut(&id) {
                 group.pending_members.insert(member.clone());
@@ -94,8 +105,9 @@ impl GroupCoordinator {
             self.refuse_join(joining.token, &member, ErrorCode::MEMBER_ID_REQUIRED);
         } else {
             let state = self.state_of(&id).map_or("", GroupState::name);
+            let kind = if instance.is_some() { "Static" } else { "Dynamic" };
             self.info(format!(
-                "Dynamic Member with unknown member id joins group {id} in {state} state. Created \
+                "{kind} Member with unknown member id joins group {id} in {state} state. Created \
                  a new member id {member} for this member and add to the group."
             ));
             self.add_member_and_rebalance(joining, member);
@@ -105,9 +117,18 @@ impl GroupCoordinator {
     fn join_known(&mut self, joining: Joining<'_>) {
         let id = joining.request.group_id.clone();
         let member = joining.request.member_id.clone();
+        let instance = joining.request.group_instance_id.clone();
         let Some(group) = self.groups.get(&id) else { return };
-        if group.pending_members.contains(&member) {
+        // Ids that were given out and not taken up are those of dynamic members.
+        if instance.is_none() && group.pending_members.contains(&member) {
             return self.add_member_and_rebalance(joining, member);
+        }
+        if self.is_fenced(&id, &member, instance.as_deref(), "join-group") {
+            return self.refuse_join(joining.token, &member, ErrorCode::FENCED_INSTANCE_ID);
+        }
+        let Some(group) = self.groups.get(&id) else { return };
+        if instance.is_some() && group.static_member(instance.as_deref()).is_none() {
+            return self.refuse_join(joining.token, &member, ErrorCode::UNKNOWN_MEMBER_ID);
         }
         let Some(known) = group.members.get(&member) else {
             return self.refuse_join(joining.token, &member, ErrorCode::UNKNOWN_MEMBER_ID);
@@ -133,6 +154,13 @@ impl GroupCoordinator {
                 self.update_member_and_rebalance(joining, &reason);
             }
             GroupState::Empty | GroupState::Dead => {
+                self.log(
+                    LogLevel::Warn,
+                    format!(
+                        "Attempt to add rejoining member {member} of group {id} in unexpected group \
+                         state {state}"
+                    ),
+                );
                 self.refuse_join(joining.token, &member, ErrorCode::UNKNOWN_MEMBER_ID);
             }
         }
@@ -147,6 +175,7 @@ impl GroupCoordinator {
         };
         let member = Member {
             id: id.clone(),
+            group_instance_id: request.group_instance_id.clone(),
             client_id: context.client_id.clone(),
             client_host: context.client_host.clone(),
             session_timeout_ms: request.session_timeout_ms,
@@ -168,7 +197,13 @@ impl GroupCoordinator {
         let key = TimerKey::Session { group: group.clone(), member: member.clone() };
         self.timers.set(key, self.now + NEW_MEMBER_JOIN_TIMEOUT);
         self.trace(TraceEvent::MemberJoined { group: group.clone(), member });
-        let reason = format!("Adding new member {id} with group instance id None");
+        let instance = option_text(request.group_instance_id.as_deref());
+        if request.group_instance_id.is_some() {
+            self.info(format!(
+                "Adding new static member {instance} to group {group} with member id {id}."
+            ));
+        }
+        let reason = format!("Adding new member {id} with group instance id {instance}");
         self.maybe_prepare_rebalance(&group, &reason);
     }
 
@@ -234,6 +269,11 @@ fn has_room(group: &Group, member: &str, size_max: usize) -> bool {
 /// A timeout from the wire as a span.
 pub(super) fn millis(millis: i32) -> Span {
     Span::from_millis(millis.max(0) as u64)
+}
+
+/// An option as Scala prints it.
+pub(super) fn option_text(value: Option<&str>) -> String {
+    value.map_or_else(|| "None".to_owned(), |value| format!("Some({value})"))
 }
 
 /// A UUID as Java prints it.

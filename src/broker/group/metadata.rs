@@ -1,19 +1,23 @@
 //! A group: its members, generation, protocol and committed offsets, and what follows from them
 //! without talking to anybody.
 //!
-//! In Kafka: kafka.coordinator.group.GroupMetadata, MemberMetadata. Left out: static membership and
-//! offsets of transactions.
+//! In Kafka: kafka.coordinator.group.GroupMetadata, MemberMetadata. Left out: offsets of transactions.
 
 use super::state::GroupState;
 use crate::base::{SortedMap, SortedSet, Span, TopicPartition};
 use crate::broker::action::RequestToken;
-use crate::wire::kafka::JoinGroupResponseMember;
+use crate::wire::kafka::{ConsumerProtocolSubscription, JoinGroupResponseMember, Versioned};
 use bytes::Bytes;
+
+/// The protocol type of consumers (org.apache.kafka.clients.consumer.internals.ConsumerProtocol).
+const CONSUMER_PROTOCOL_TYPE: &str = "consumer";
 
 /// A member.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Member {
     pub(super) id: String,
+    /// `group.instance.id` of a static member (KIP-345).
+    pub(super) group_instance_id: Option<String>,
     pub(super) client_id: String,
     /// Host, as Kafka prints it.
     pub(super) client_host: String,
@@ -53,6 +57,9 @@ pub(super) struct CommittedOffset {
     pub(super) commit_timestamp_ms: i64,
     /// When it expires, if the client said so itself.
     pub(super) expire_timestamp_ms: Option<i64>,
+    /// Where in its partition of `__consumer_offsets` it is, once it is there: of two commits the
+    /// one with the higher offset counts, whatever the order in which they are heard of.
+    pub(super) record_offset: Option<i64>,
 }
 
 /// How the rebalance that is going on ends.
@@ -79,6 +86,8 @@ pub(super) struct Group {
     pub(super) protocol: Option<String>,
     pub(super) leader: Option<String>,
     pub(super) members: SortedMap<String, Member>,
+    /// Member id of each static member by its `group.instance.id`.
+    pub(super) static_members: SortedMap<String, String>,
     /// Member ids given out to clients that have not joined with them yet.
     pub(super) pending_members: SortedSet<String>,
     /// Members of this generation that have not sent SyncGroup yet.
@@ -88,6 +97,10 @@ pub(super) struct Group {
     pub(super) join_phase: JoinPhase,
     pub(super) state_timestamp_ms: i64,
     pub(super) offsets: SortedMap<TopicPartition, CommittedOffset>,
+    /// Commits that are being stored: the tag of the newest append of each partition.
+    pub(super) pending_commits: SortedMap<TopicPartition, u64>,
+    /// What its members subscribe to, as far as that can be read.
+    pub(super) subscribed_topics: Option<SortedSet<String>>,
 }
 
 impl Group {
@@ -101,12 +114,15 @@ impl Group {
             protocol: None,
             leader: None,
             members: SortedMap::new(),
+            static_members: SortedMap::new(),
             pending_members: SortedSet::new(),
             pending_sync: SortedSet::new(),
             new_member_added: false,
             join_phase: JoinPhase::AllMembers,
             state_timestamp_ms: -1,
             offsets: SortedMap::new(),
+            pending_commits: SortedMap::new(),
+            subscribed_topics: None,
         }
     }
 
@@ -121,7 +137,42 @@ impl Group {
         }
         self.leader.get_or_insert_with(|| member.id.clone());
         self.pending_members.remove(&member.id);
+        if let Some(instance) = &member.group_instance_id {
+            self.static_members.insert(instance.clone(), member.id.clone());
+        }
         self.members.insert(member.id.clone(), member);
+    }
+
+    /// The member id that belongs to a `group.instance.id` now.
+    pub(super) fn static_member(&self, instance: Option<&str>) -> Option<&str> {
+        self.static_members.get(instance?).map(String::as_str)
+    }
+
+    /// Whether `member` speaks for a static member that another process has replaced.
+    pub(super) fn is_fenced(&self, member: &str, instance: Option<&str>) -> bool {
+        self.static_member(instance).is_some_and(|current| current != member)
+    }
+
+    /// A static member goes on under a new id; whoever waits under the old one is handed back.
+    pub(super) fn replace_static_member(
+        &mut self,
+        old: &str,
+        new: &str,
+    ) -> Option<(Option<RequestToken>, Option<RequestToken>)> {
+        let mut member = self.members.remove(old)?;
+        let waiting = (member.awaiting_join.take(), member.awaiting_sync.take());
+        new.clone_into(&mut member.id);
+        if self.is_leader(old) {
+            self.leader = Some(new.to_owned());
+        }
+        if self.pending_sync.remove(old) {
+            self.pending_sync.insert(new.to_owned());
+        }
+        if let Some(instance) = &member.group_instance_id {
+            self.static_members.insert(instance.clone(), new.to_owned());
+        }
+        self.members.insert(new.to_owned(), member);
+        Some(waiting)
     }
 
     /// Removes a member; if it led, another one does.
@@ -132,6 +183,11 @@ impl Group {
         }
         self.pending_members.remove(member);
         self.pending_sync.remove(member);
+        if let Some(instance) = removed.as_ref().and_then(|gone| gone.group_instance_id.as_ref())
+            && self.static_members.get(instance).is_some_and(|current| current == member)
+        {
+            self.static_members.remove(instance);
+        }
         removed
     }
 
@@ -213,6 +269,111 @@ impl Group {
         };
         self.transition_to(next, now_ms);
         self.pending_sync.clear();
+        self.subscribed_topics = self.compute_subscribed_topics();
+    }
+
+    pub(super) fn is_consumer_group(&self) -> bool {
+        self.protocol_type.as_deref() == Some(CONSUMER_PROTOCOL_TYPE)
+    }
+
+    /// What the members subscribe to; `None` when the group is not one of consumers, or one of them
+    /// tells something that cannot be read.
+    pub(super) fn compute_subscribed_topics(&self) -> Option<SortedSet<String>> {
+        if !self.is_consumer_group() {
+            return None;
+        }
+        let mut topics = SortedSet::new();
+        if self.members.is_empty() {
+            return Some(topics);
+        }
+        let protocol = self.protocol.as_deref()?;
+        for member in self.members.values() {
+            let subscription = ConsumerProtocolSubscription::from_bytes(&member.metadata(protocol));
+            for topic in subscription.ok()?.topics {
+                topics.insert(topic);
+            }
+        }
+        Some(topics)
+    }
+
+    /// Whether its members read `topic`, as far as is known: of what cannot be read everything is
+    /// believed.
+    pub(super) fn is_subscribed_to(&self, topic: &str) -> bool {
+        self.subscribed_topics.as_ref().is_none_or(|topics| topics.contains(topic))
+    }
+
+    pub(super) fn has_offsets(&self) -> bool {
+        !self.offsets.is_empty() || !self.pending_commits.is_empty()
+    }
+
+    /// A commit is stored: it counts unless it was given up meanwhile, or a newer one was faster.
+    pub(super) fn on_commit_stored(
+        &mut self,
+        partition: TopicPartition,
+        committed: CommittedOffset,
+        tag: u64,
+    ) -> bool {
+        let Some(newest) = self.pending_commits.get(&partition).copied() else { return false };
+        if newest == tag {
+            self.pending_commits.remove(&partition);
+        }
+        let known = self.offsets.get(&partition);
+        let is_newer = known.is_none_or(|known| known.record_offset < committed.record_offset);
+        if is_newer {
+            self.offsets.insert(partition, committed);
+        }
+        is_newer
+    }
+
+    /// A commit could not be stored.
+    pub(super) fn on_commit_failed(&mut self, partition: &TopicPartition, tag: u64) {
+        if self.pending_commits.get(partition) == Some(&tag) {
+            self.pending_commits.remove(partition);
+        }
+    }
+
+    /// Removes committed offsets, with the commits that are being stored; those that there were.
+    pub(super) fn remove_offsets(
+        &mut self,
+        partitions: Vec<TopicPartition>,
+    ) -> Vec<TopicPartition> {
+        let mut removed = partitions;
+        removed.retain(|partition| {
+            self.pending_commits.remove(partition);
+            self.offsets.remove(partition).is_some()
+        });
+        removed
+    }
+
+    /// The partitions whose offsets have expired (KIP-211): of an empty group, `retention` after it
+    /// became empty; of a group of consumers, those of topics that it does not read any more; of one
+    /// that only stores offsets, `retention` after each commit. A client that gave a retention of
+    /// its own has that instead.
+    pub(super) fn expired_offsets(&self, now_ms: i64, retention: Span) -> Vec<TopicPartition> {
+        let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+        let since_empty = self.protocol_type.is_some() && self.state == GroupState::Empty;
+        let is_read = |topic: &str| match self.protocol_type {
+            Some(_) if since_empty => false,
+            Some(_) => {
+                let known = self.is_consumer_group() && self.subscribed_topics.is_some();
+                !known || self.state != GroupState::Stable || self.is_subscribed_to(topic)
+            }
+            None => false,
+        };
+        let is_expired = |(partition, committed): &(&TopicPartition, &CommittedOffset)| {
+            if is_read(&partition.topic) || self.pending_commits.contains_key(*partition) {
+                return false;
+            }
+            let base_ms = match self.state_timestamp_ms {
+                since if since_empty && since >= 0 => since,
+                _ => committed.commit_timestamp_ms,
+            };
+            match committed.expire_timestamp_ms {
+                Some(expires) => now_ms >= expires,
+                None => now_ms.saturating_sub(base_ms) >= retention_ms,
+            }
+        };
+        self.offsets.iter().filter(is_expired).map(|(partition, _)| partition.clone()).collect()
     }
 
     pub(super) fn transition_to(&mut self, state: GroupState, now_ms: i64) {
@@ -225,7 +386,7 @@ impl Group {
         let protocol = self.protocol.as_deref().unwrap_or_default();
         let of = |member: &Member| JoinGroupResponseMember {
             member_id: member.id.clone(),
-            group_instance_id: None,
+            group_instance_id: member.group_instance_id.clone(),
             metadata: member.metadata(protocol),
         };
         self.members.values().map(of).collect()
@@ -239,6 +400,7 @@ mod tests {
     fn member(id: &str, protocols: &[&str]) -> Member {
         Member {
             id: id.to_owned(),
+            group_instance_id: None,
             client_id: String::new(),
             client_host: String::new(),
             session_timeout_ms: 10_000,

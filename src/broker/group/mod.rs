@@ -6,10 +6,10 @@
 //! [`Action::AppendOffsets`]; whoever asked is answered when [`GroupCoordinator::on_appended`] says
 //! that it is committed.
 //!
-//! In Kafka: kafka.coordinator.group.GroupCoordinator, GroupMetadataManager. Left out: static
-//! membership (answered UNSUPPORTED_VERSION, as by a broker that does not know it), offsets of
-//! transactions, expiry of offsets, deletion of groups and offsets.
+//! In Kafka: kafka.coordinator.group.GroupCoordinator, GroupMetadataManager. Left out: offsets of
+//! transactions.
 
+mod cleanup;
 mod describe;
 mod fetch;
 mod find;
@@ -20,6 +20,7 @@ mod offsets;
 mod rebalance;
 mod records;
 mod state;
+mod static_member;
 mod store;
 mod sync;
 mod zookeeper_offsets;
@@ -32,7 +33,7 @@ pub use zookeeper_offsets::GroupZkTag;
 
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
-use crate::base::{BrokerId, Rng, SortedMap, SortedSet, Time, Timers, TraceEvent};
+use crate::base::{BrokerId, Rng, SortedMap, SortedSet, Span, Time, Timers, TraceEvent};
 use crate::broker::action::{Action, RequestToken};
 use crate::cluster::{BrokerConfig, topic_name};
 use crate::wire::ErrorCode;
@@ -58,6 +59,10 @@ enum TimerKey {
     Join { group: String },
     /// Members that have not asked for their assignment are given up.
     Sync { group: String },
+    /// A partition of `__consumer_offsets` has been read.
+    Load { partition: i32 },
+    /// Offsets may have expired.
+    Expiry,
 }
 
 /// The coordinator of one broker.
@@ -65,9 +70,13 @@ pub struct GroupCoordinator {
     me: i32,
     config: BrokerConfig,
     rng: Rng,
+    /// Time that reading one load buffer takes.
+    read_latency: Span,
     now: Time,
     /// Partitions of `__consumer_offsets` that this broker leads.
     owned: SortedSet<i32>,
+    /// Of these, those that are still being read.
+    loading: SortedSet<i32>,
     groups: SortedMap<String, Group>,
     timers: Timers<TimerKey>,
     /// What is being stored, by the tag of its append.
@@ -80,14 +89,16 @@ pub struct GroupCoordinator {
 }
 
 impl GroupCoordinator {
-    /// The coordinator of broker `me`. `rng` makes member ids.
-    pub fn new(me: BrokerId, config: BrokerConfig, rng: Rng) -> Self {
+    /// The coordinator of broker `me`. `rng` makes member ids; `read_latency` is that of its disk.
+    pub fn new(me: BrokerId, config: BrokerConfig, rng: Rng, read_latency: Span) -> Self {
         Self {
             me: me.0,
             config,
             rng,
+            read_latency,
             now: Time::ZERO,
             owned: SortedSet::new(),
+            loading: SortedSet::new(),
             groups: SortedMap::new(),
             timers: Timers::default(),
             pending: SortedMap::new(),
@@ -106,6 +117,8 @@ impl GroupCoordinator {
             TimerKey::PendingMember { .. } => "time to join with a new member id",
             TimerKey::Join { .. } => "rebalance timeout",
             TimerKey::Sync { .. } => "time to ask for the assignment",
+            TimerKey::Load { .. } => "groups and offsets have been read",
+            TimerKey::Expiry => "offsets.retention.check.interval.ms",
         };
         Some(Wakeup { at, reason: reason.to_owned() })
     }
@@ -122,6 +135,10 @@ impl GroupCoordinator {
                 }
                 TimerKey::Join { group } => self.on_join_timeout(&group),
                 TimerKey::Sync { group } => self.on_sync_timeout(&group),
+                TimerKey::Load { partition } => {
+                    self.actions.push(Action::LoadOffsets { partition });
+                }
+                TimerKey::Expiry => self.remove_expired_offsets(),
             }
         }
         self.take_actions()
@@ -132,10 +149,13 @@ impl GroupCoordinator {
         partition_for(group, self.config.offsets_topic_num_partitions)
     }
 
-    /// Why nothing can be done for `group` here, if so. An empty id is valid for offsets only.
+    /// Why nothing can be done for `group` here, if so. An empty id is valid for offsets, and for
+    /// looking at groups and deleting them.
     fn group_error(&self, group: &str, may_be_empty: bool) -> Option<ErrorCode> {
         if group.is_empty() && !may_be_empty {
             Some(ErrorCode::INVALID_GROUP_ID)
+        } else if self.loading.contains(&self.partition_of(group)) {
+            Some(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS)
         } else if self.owned.contains(&self.partition_of(group)) {
             None
         } else {

@@ -8,8 +8,8 @@ use super::records;
 use super::state::GroupState;
 use super::store::Pending;
 use super::{GroupAction, GroupCoordinator};
-use crate::base::{SortedMap, Time, TopicPartition, TraceEvent};
-use crate::broker::action::{RequestContext, RequestToken};
+use crate::base::{Time, TopicPartition, TraceEvent};
+use crate::broker::action::{AppendOutcome, RequestContext, RequestToken};
 use crate::broker::metadata_cache::MetadataCache;
 use crate::wire::ErrorCode;
 use crate::wire::kafka::{
@@ -34,7 +34,8 @@ pub(super) struct Committing {
     generation: i32,
     /// Partitions with what is known of them already; NONE for those that are being stored.
     results: CommitResults,
-    offsets: SortedMap<TopicPartition, CommittedOffset>,
+    /// In the order asked.
+    offsets: Vec<(TopicPartition, CommittedOffset)>,
 }
 
 impl GroupCoordinator {
@@ -50,9 +51,6 @@ impl GroupCoordinator {
         self.now = now;
         if context.api_version == 0 {
             self.commit_to_zookeeper(context.token, request, metadata);
-        } else if request.group_instance_id.is_some() {
-            let results = all(&request, ErrorCode::UNSUPPORTED_VERSION);
-            self.reply(context.token, response(results));
         } else {
             self.commit(context.token, request, metadata);
         }
@@ -65,13 +63,11 @@ impl GroupCoordinator {
         request: OffsetCommitRequest,
         metadata: &MetadataCache,
     ) {
-        let error = self.commit_error(&request);
-        let mut results = all(&request, error.unwrap_or(ErrorCode::NONE));
-        if error.is_none() {
-            for (partition, result) in &mut results {
-                if metadata.partition(&partition.topic, partition.partition).is_none() {
-                    *result = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-                }
+        let error = self.commit_error(&request).unwrap_or(ErrorCode::NONE);
+        let mut results = all(&request, error);
+        for (partition, result) in &mut results {
+            if metadata.partition(&partition.topic, partition.partition).is_none() {
+                *result = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
             }
         }
         let offsets = self.accepted(&request, &mut results);
@@ -86,21 +82,31 @@ impl GroupCoordinator {
         }
         let id = group.clone();
         let generation = generation_id;
+        let partitions: Vec<TopicPartition> =
+            offsets.iter().map(|(partition, _)| partition.clone()).collect();
         let pending = Committing { token, group, member, generation, results, offsets };
-        self.append(&id, records, Pending::Offsets(pending));
+        let tag = self.append(&id, records, Pending::Offsets(pending));
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.pending_commits.extend(partitions.into_iter().map(|partition| (partition, tag)));
+        }
+        self.schedule_expiry();
     }
 
     /// Why nothing of a commit can be taken, if so.
-    fn commit_error(&self, request: &OffsetCommitRequest) -> Option<ErrorCode> {
+    fn commit_error(&mut self, request: &OffsetCommitRequest) -> Option<ErrorCode> {
         if let Some(error) = self.group_error(&request.group_id, true) {
             return Some(error);
         }
+        let (id, instance) = (&request.group_id, request.group_instance_id.as_deref());
+        let is_fenced = self.is_fenced(id, &request.member_id, instance, "commit-offsets");
         let has_no_generation = request.generation_id <= NO_GENERATION;
         let Some(group) = self.groups.get(&request.group_id) else {
             return (!has_no_generation).then_some(ErrorCode::ILLEGAL_GENERATION);
         };
         if group.state == GroupState::Dead {
             Some(ErrorCode::COORDINATOR_NOT_AVAILABLE)
+        } else if is_fenced {
+            Some(ErrorCode::FENCED_INSTANCE_ID)
         } else if has_no_generation && group.state == GroupState::Empty {
             None
         } else if !group.members.contains_key(&request.member_id) {
@@ -119,18 +125,19 @@ impl GroupCoordinator {
         &self,
         request: &OffsetCommitRequest,
         results: &mut CommitResults,
-    ) -> SortedMap<TopicPartition, CommittedOffset> {
+    ) -> Vec<(TopicPartition, CommittedOffset)> {
         let now_ms = self.now_ms();
-        let metadata_bytes_max = self.config.offset_metadata_max_bytes;
+        let metadata_length_max = self.config.offset_metadata_max_bytes;
         let retention = Some(request.retention_time_ms).filter(|ms| *ms != UNSPECIFIED_MS);
-        let mut offsets = SortedMap::new();
+        let mut offsets: Vec<(TopicPartition, CommittedOffset)> = Vec::new();
         let asked = request.topics.iter().flat_map(|topic| &topic.partitions);
         for ((partition, result), wanted) in results.iter_mut().zip(asked) {
             if result.is_error() {
                 continue;
             }
             let metadata = wanted.committed_metadata.clone().unwrap_or_default();
-            if metadata.len() as i64 > i64::from(metadata_bytes_max) {
+            // Kafka counts the characters of a Java string, whatever the key's name says.
+            if metadata.encode_utf16().count() as i64 > i64::from(metadata_length_max) {
                 *result = ErrorCode::OFFSET_METADATA_TOO_LARGE;
                 continue;
             }
@@ -144,33 +151,48 @@ impl GroupCoordinator {
                 metadata,
                 commit_timestamp_ms,
                 expire_timestamp_ms: retention.map(|ms| commit_timestamp_ms.saturating_add(ms)),
+                record_offset: None,
             };
-            offsets.insert(partition.clone(), committed);
+            // Of two for one partition the later one counts.
+            match offsets.iter_mut().find(|(known, _)| known == partition) {
+                Some((_, known)) => *known = committed,
+                None => offsets.push((partition.clone(), committed)),
+            }
         }
         offsets
     }
 
     /// Offsets are committed, or were refused.
-    pub(super) fn on_offsets_stored(&mut self, committing: Committing, error: ErrorCode) {
+    pub(super) fn on_offsets_stored(
+        &mut self,
+        committing: Committing,
+        tag: u64,
+        outcome: AppendOutcome,
+    ) {
         let Committing { token, group, member, generation, mut results, offsets } = committing;
-        let error = of_offsets(error);
+        let error = of_offsets(outcome.err().unwrap_or(ErrorCode::NONE));
         for (_, result) in &mut results {
             if result.is_ok() {
                 *result = error;
             }
         }
-        if error.is_ok() && self.groups.contains_key(&group) {
-            for (partition, committed) in offsets {
+        for (partition, mut committed) in offsets {
+            let Some(known) = self.groups.get_mut(&group) else { break };
+            let Ok(record_offset) = outcome else {
+                known.on_commit_failed(&partition, tag);
+                continue;
+            };
+            committed.record_offset = Some(record_offset);
+            let offset = committed.offset;
+            if known.on_commit_stored(partition.clone(), committed, tag) {
+                let (group, member) = (group.clone(), member.clone());
                 self.trace(TraceEvent::OffsetCommitted {
-                    group: group.clone(),
-                    partition: partition.clone(),
-                    offset: committed.offset,
-                    member: member.clone(),
+                    group,
+                    partition,
+                    offset,
+                    member,
                     generation,
                 });
-                if let Some(group) = self.groups.get_mut(&group) {
-                    group.offsets.insert(partition, committed);
-                }
             }
         }
         self.reply(token, response(results));

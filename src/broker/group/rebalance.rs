@@ -18,7 +18,7 @@ impl GroupCoordinator {
         }
     }
 
-    fn prepare_rebalance(&mut self, id: &str, reason: &str) {
+    pub(super) fn prepare_rebalance(&mut self, id: &str, reason: &str) {
         if self.state_of(id) == Some(GroupState::CompletingRebalance) {
             self.propagate_assignment_error(id, ErrorCode::REBALANCE_IN_PROGRESS);
         }
@@ -113,7 +113,8 @@ impl GroupCoordinator {
         let absent: Vec<String> = group
             .members
             .values()
-            .filter(|member| member.awaiting_join.is_none())
+            // A static member keeps its place until its session expires.
+            .filter(|member| member.awaiting_join.is_none() && member.group_instance_id.is_none())
             .map(|member| member.id.clone())
             .collect();
         if absent.is_empty() {

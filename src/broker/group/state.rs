@@ -10,7 +10,8 @@ pub enum GroupState {
     ///
     /// action: JoinGroup of a new member starts a rebalance; SyncGroup, Heartbeat and LeaveGroup are
     /// answered UNKNOWN_MEMBER_ID; OffsetCommit without a generation is taken
-    /// transition: a member joins → PreparingRebalance; its partition moves away → Dead
+    /// transition: a member joins → PreparingRebalance; its last offset expires or is deleted, it is
+    /// deleted itself, its partition moves away → Dead
     Empty,
     /// The group is about to rebalance: its members have to join again.
     ///
@@ -30,7 +31,8 @@ pub enum GroupState {
     /// Every member has its assignment.
     ///
     /// action: Heartbeat is answered NONE; SyncGroup with the current assignment; JoinGroup of a
-    /// follower with unchanged metadata with the current generation; OffsetCommit is taken
+    /// follower with unchanged metadata with the current generation, and of a static member that
+    /// comes back with the current generation once its new id is stored; OffsetCommit is taken
     /// transition: a member fails, leaves or joins anew → PreparingRebalance; its partition moves
     /// away → Dead
     Stable,

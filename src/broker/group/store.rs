@@ -6,10 +6,12 @@
 
 use super::offsets::Committing;
 use super::state::GroupState;
+use super::static_member::Replacing;
 use super::{GroupAction, GroupCoordinator, TimerKey, records};
 use crate::base::trace::LogLevel;
-use crate::base::{SortedMap, Time};
+use crate::base::{SortedMap, Span, Time};
 use crate::broker::action::{Action, AppendOutcome};
+use crate::cluster::BrokerConfig;
 use crate::wire::ErrorCode;
 use bytes::Bytes;
 
@@ -32,12 +34,37 @@ pub(super) enum Pending {
     },
     /// Offsets that somebody commits.
     Offsets(Committing),
+    /// The new member id of a static member.
+    StaticMember(Replacing),
+    /// That offsets, or the group, are no more.
+    Tombstones {
+        /// Of which group.
+        group: String,
+        /// How many offsets.
+        count: usize,
+    },
 }
 
 impl GroupCoordinator {
-    /// This broker leads partition `partition` of `__consumer_offsets`, whose batches from its
-    /// beginning to its end are `batches`. Reading them takes no time here, so nobody is ever
-    /// answered COORDINATOR_LOAD_IN_PROGRESS.
+    /// This broker leads partition `partition` of `__consumer_offsets` now, and reading the
+    /// `log_bytes` of it takes a while: until then everybody is answered
+    /// COORDINATOR_LOAD_IN_PROGRESS. A disk's latency is counted for each
+    /// `offsets.load.buffer.size` begun.
+    #[must_use]
+    pub fn on_elected(&mut self, now: Time, partition: i32, log_bytes: u64) -> Vec<GroupAction> {
+        self.now = now;
+        // A leader that is told again of its leadership has newer groups than its log.
+        if self.owned.contains(&partition) || !self.loading.insert(partition) {
+            return Vec::new();
+        }
+        self.info(format!("Elected as the group coordinator for partition {partition}"));
+        let buffers = log_bytes.div_ceil(self.config.offsets_load_buffer_size.max(1) as u64).max(1);
+        let micros = self.read_latency.as_micros().saturating_mul(buffers);
+        self.timers.set(TimerKey::Load { partition }, now + Span::from_micros(micros));
+        self.take_actions()
+    }
+
+    /// The batches of a partition from its beginning to its end have been read.
     #[must_use]
     pub fn on_partition_loaded(
         &mut self,
@@ -46,11 +73,10 @@ impl GroupCoordinator {
         batches: &[u8],
     ) -> Vec<GroupAction> {
         self.now = now;
-        // A leader that is told again of its leadership has newer groups than its log.
-        if !self.owned.insert(partition) {
+        if !self.loading.remove(&partition) {
             return Vec::new();
         }
-        self.info(format!("Elected as the group coordinator for partition {partition}"));
+        self.owned.insert(partition);
         let loaded = records::load(batches);
         for complaint in loaded.complaints {
             self.log(LogLevel::Error, complaint);
@@ -61,35 +87,58 @@ impl GroupCoordinator {
                 .values()
                 .map(|member| (member.id.clone(), member.session_timeout_ms))
                 .collect();
-            let (generation, is_empty) = (group.generation, group.members.is_empty());
+            let (generation, size) = (group.generation, group.members.len());
             self.groups.insert(id.clone(), group);
-            if !is_empty {
-                self.info(format!("Loading group metadata for {id} with generation {generation}"));
+            self.info(format!("Loading group metadata for {id} with generation {generation}"));
+            if i64::try_from(size).unwrap_or(i64::MAX) > i64::from(self.config.group_max_size) {
+                let reason = self.over_capacity_text();
+                self.prepare_rebalance(&id, &reason);
             }
             // The members have the whole session timeout to find this coordinator.
             for (member, timeout) in timeouts {
                 self.set_session_timer(&id, &member, timeout);
             }
         }
+        self.schedule_expiry();
         self.take_actions()
+    }
+
+    /// Kafka's words, with what its string template makes of the configuration.
+    fn over_capacity_text(&self) -> String {
+        let BrokerConfig {
+            group_min_session_timeout_ms: min,
+            group_max_session_timeout_ms: max,
+            group_max_size: size,
+            ..
+        } = self.config;
+        let delay = self.config.group_initial_rebalance_delay.as_millis();
+        format!(
+            "Freshly-loaded group is over capacity (GroupConfig({min},{max},{size},{delay})\
+             .groupMaxSize). Rebalacing in order to give a chance for consumers to commit offsets"
+        )
     }
 
     /// This broker does not lead that partition any more: whoever waits is sent away.
     #[must_use]
     pub fn on_partition_lost(&mut self, now: Time, partition: i32) -> Vec<GroupAction> {
         self.now = now;
-        if self.owned.remove(&partition) {
+        let was_loading = self.loading.remove(&partition);
+        self.timers.cancel(&TimerKey::Load { partition });
+        if self.owned.remove(&partition) || was_loading {
             self.info(format!("Resigned as the group coordinator for partition {partition}"));
         }
         let ids: Vec<String> =
             self.groups.keys().filter(|id| self.partition_of(id) == partition).cloned().collect();
         for id in ids {
+            let generation = self.groups.get(&id).map_or(0, |group| group.generation);
+            self.info(format!("Unloading group metadata for {id} with generation {generation}"));
             self.unload(&id);
         }
         self.take_actions()
     }
 
-    fn unload(&mut self, id: &str) {
+    /// Forgets a group; whoever waits is told to look for another coordinator.
+    pub(super) fn unload(&mut self, id: &str) {
         let Some(mut group) = self.groups.remove(id) else { return };
         group.state = GroupState::Dead;
         self.timers.cancel(&TimerKey::Join { group: id.to_owned() });
@@ -125,7 +174,20 @@ impl GroupCoordinator {
                     format!("Failed to write empty metadata for group {group}: {text}"),
                 );
             }
-            Some(Pending::Offsets(committing)) => self.on_offsets_stored(committing, error),
+            Some(Pending::Offsets(committing)) => self.on_offsets_stored(committing, tag, outcome),
+            Some(Pending::StaticMember(replacing)) => {
+                self.on_static_member_stored(replacing, of_group(error));
+            }
+            Some(Pending::Tombstones { group, count }) if error.is_error() => {
+                let text = error.message();
+                self.log(
+                    LogLevel::Error,
+                    format!(
+                        "Failed to append {count} tombstones for expired/deleted offsets and/or \
+                         metadata for group {group}: {text}"
+                    ),
+                );
+            }
             _ => {}
         }
         self.take_actions()
@@ -145,12 +207,37 @@ impl GroupCoordinator {
         self.append(id, records, Pending::EmptyGroup { group: id.to_owned() });
     }
 
-    pub(super) fn append(&mut self, group: &str, records: Bytes, pending: Pending) {
+    /// Stores the group as it is.
+    pub(super) fn store_members(&mut self, id: &str, pending: Pending) {
+        let Some(group) = self.groups.get(id) else { return };
+        let assignment = group
+            .members
+            .values()
+            .map(|member| (member.id.clone(), member.assignment.clone()))
+            .collect();
+        let records = records::group_batch(self.now, group, &assignment);
+        self.append(id, records, pending);
+    }
+
+    /// Appends, and waits as `offsets.commit.required.acks` says; the tag.
+    pub(super) fn append(&mut self, group: &str, records: Bytes, pending: Pending) -> u64 {
+        let acks = self.config.offsets_commit_required_acks;
+        self.append_with_acks(group, records, pending, acks)
+    }
+
+    pub(super) fn append_with_acks(
+        &mut self,
+        group: &str,
+        records: Bytes,
+        pending: Pending,
+        acks: i16,
+    ) -> u64 {
         let tag = self.next_append;
         self.next_append += 1;
         self.pending.insert(tag, pending);
         let partition = self.partition_of(group);
-        self.actions.push(Action::AppendOffsets { partition, records, tag });
+        self.actions.push(Action::AppendOffsets { partition, records, acks, tag });
+        tag
     }
 }
 

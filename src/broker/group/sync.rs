@@ -28,13 +28,16 @@ impl GroupCoordinator {
         self.take_actions()
     }
 
-    fn sync_error(&self, request: &SyncGroupRequest) -> Option<ErrorCode> {
-        if request.group_instance_id.is_some() {
-            return Some(ErrorCode::UNSUPPORTED_VERSION);
-        }
+    fn sync_error(&mut self, request: &SyncGroupRequest) -> Option<ErrorCode> {
         if let Some(error) = self.group_error(&request.group_id, false) {
-            return Some(error);
+            // Old clients do not know the error, and the group has to join again anyway.
+            return Some(match error {
+                ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => ErrorCode::REBALANCE_IN_PROGRESS,
+                error => error,
+            });
         }
+        let (id, instance) = (&request.group_id, request.group_instance_id.as_deref());
+        let is_fenced = self.is_fenced(id, &request.member_id, instance, "sync-group");
         let Some(group) = self.groups.get(&request.group_id) else {
             return Some(ErrorCode::UNKNOWN_MEMBER_ID);
         };
@@ -42,6 +45,8 @@ impl GroupCoordinator {
             |asked: &Option<String>, known: &Option<String>| asked.is_some() && asked != known;
         if group.state == GroupState::Dead {
             Some(ErrorCode::COORDINATOR_NOT_AVAILABLE)
+        } else if is_fenced {
+            Some(ErrorCode::FENCED_INSTANCE_ID)
         } else if !group.members.contains_key(&request.member_id) {
             Some(ErrorCode::UNKNOWN_MEMBER_ID)
         } else if request.generation_id != group.generation {
@@ -88,13 +93,14 @@ impl GroupCoordinator {
         let id = request.group_id;
         let Some(group) = self.groups.get(&id) else { return };
         let (generation, size) = (group.generation, group.members.len());
+        let of_static = group.static_members.len();
         let mut assignment: SortedMap<String, Bytes> =
             request.assignments.into_iter().map(|one| (one.member_id, one.assignment)).collect();
         let missing: Vec<String> =
             group.members.keys().filter(|id| !assignment.contains_key(*id)).cloned().collect();
         self.info(format!(
             "Assignment received from leader for group {id} for generation {generation}. The group \
-             has {size} members, 0 of which are static."
+             has {size} members, {of_static} of which are static."
         ));
         if !missing.is_empty() {
             let names = missing.join(", ");
@@ -150,7 +156,17 @@ impl GroupCoordinator {
                 Some((token, member.id.clone(), assignment, member.session_timeout_ms))
             })
             .collect();
+        let generation = group.generation;
         for (token, member, assignment, timeout) in waiting {
+            if assignment.is_empty() {
+                self.log(
+                    LogLevel::Warn,
+                    format!(
+                        "Sending empty assignment to member {member} of {id} for generation \
+                         {generation} with no errors"
+                    ),
+                );
+            }
             self.answer_sync(token, id, assignment);
             self.set_session_timer(id, &member, timeout);
         }

@@ -1,4 +1,6 @@
+mod cleanup;
 mod desk;
+mod static_members;
 
 use super::state::GroupState;
 use crate::base::{Span, TraceEvent};

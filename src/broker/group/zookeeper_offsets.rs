@@ -200,6 +200,7 @@ fn read(partition: i32, answer: &Answer) -> OffsetFetchResponsePartition {
                 metadata: String::new(),
                 commit_timestamp_ms: -1,
                 expire_timestamp_ms: None,
+                record_offset: None,
             };
             fetched(partition, Some(&committed), ErrorCode::NONE)
         }

@@ -69,11 +69,11 @@ impl Broker {
             }
             Action::Trace(event) => ctx.trace(event),
             Action::Log { level, logger, text } => ctx.log(level, logger, text),
-            Action::AppendOffsets { partition, records, tag } => {
+            Action::AppendOffsets { partition, records, acks, tag } => {
                 let id = TopicPartition::new(GROUP_METADATA_TOPIC_NAME, partition);
                 let request = AppendRequest {
                     target: AppendTarget::Offsets(tag),
-                    acks: -1,
+                    acks,
                     timeout: self.config.offsets_commit_timeout,
                     records: vec![(id, Ok(records))],
                 };
@@ -87,6 +87,12 @@ impl Broker {
                 self.apply_admin(actions, ctx);
             }
             Action::Exit(text) => self.halt(&text, ctx),
+            Action::LoadOffsets { partition } => {
+                let id = TopicPartition::new(GROUP_METADATA_TOPIC_NAME, partition);
+                let batches = self.replicas.read_whole_log(&id, ctx.volume);
+                let actions = self.groups.on_partition_loaded(ctx.now(), partition, &batches);
+                self.apply_group(actions, ctx);
+            }
             Action::Zookeeper { .. } | Action::Send { .. } | Action::Disconnect(_) => {}
         }
     }

@@ -36,6 +36,12 @@ impl Broker {
             }
             AnyRequest::DescribeGroups(request) => groups.handle_describe_groups(context, &request),
             AnyRequest::ListGroups(request) => groups.handle_list_groups(context, &request),
+            AnyRequest::DeleteGroups(request) => {
+                groups.handle_delete_groups(now, context, &request)
+            }
+            AnyRequest::OffsetDelete(request) => {
+                groups.handle_offset_delete(now, context, &request, metadata)
+            }
             request => return Some(request),
         };
         self.apply_group(actions, ctx);
@@ -60,8 +66,8 @@ impl Broker {
             let now = ctx.now();
             let actions = match role {
                 RoleChange::Leader(id) if id.topic == GROUP_METADATA_TOPIC_NAME => {
-                    let batches = self.replicas.read_whole_log(id, ctx.volume);
-                    self.groups.on_partition_loaded(now, id.partition, &batches)
+                    let bytes = self.replicas.log_size(id);
+                    self.groups.on_elected(now, id.partition, bytes)
                 }
                 RoleChange::Follower(id) if id.topic == GROUP_METADATA_TOPIC_NAME => {
                     self.groups.on_partition_lost(now, id.partition)

@@ -4,8 +4,8 @@
 
 use super::Broker;
 use super::zookeeper::ServerTag;
-use crate::base::SortedSet;
 use crate::base::trace::LogLevel;
+use crate::base::{SortedSet, TopicPartition};
 use crate::broker::action::{RequestContext, RequestToken};
 use crate::broker::handlers::{self, Handled};
 use crate::broker::socket_server::Refusal;
@@ -117,6 +117,11 @@ impl Broker {
                 );
                 let actions = self.admin.on_metadata_updated(&self.metadata);
                 self.apply_admin(actions, ctx);
+                let deleted = updated.deleted.into_iter();
+                let deleted: Vec<_> =
+                    deleted.map(|(topic, index)| TopicPartition::new(topic, index)).collect();
+                let actions = self.groups.on_partitions_deleted(ctx.now(), &deleted);
+                self.apply_group(actions, ctx);
                 updated.response.into()
             }
             AnyRequest::CreateTopics(request) => {

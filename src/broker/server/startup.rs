@@ -38,7 +38,8 @@ impl Broker {
         let (me, config) = (self.id(), self.config.clone());
         self.controller = Controller::new(me, config.clone(), ctx.rng.fork("controller"));
         self.admin = AdminManager::new(me, config.clone(), ctx.rng.fork("admin manager"));
-        self.groups = GroupCoordinator::new(me, config, ctx.rng.fork("group coordinator"));
+        let (rng, latency) = (ctx.rng.fork("group coordinator"), self.disk_latency);
+        self.groups = GroupCoordinator::new(me, config, rng, latency);
         ctx.log(LogLevel::Info, KAFKA_SERVER, "starting");
         self.startup.deadline = Some(ctx.now() + self.config.zookeeper_connection_timeout);
         let text = "[ZooKeeperClient Kafka server] Initializing a new session";

@@ -284,6 +284,11 @@ fn coordination(event: &TraceEvent) -> Said {
         E::MemberLeft { group, member, reason } => {
             (Weight::Change, "close", format!("{} left group {group}: {reason}.", short(member)))
         }
+        E::MemberReplaced { group, instance, .. } => (
+            Weight::Change,
+            "plus",
+            format!("{instance} came back to group {group} and keeps its partitions."),
+        ),
         E::GroupStabilized { group, generation, members } => (
             Weight::Change,
             "d-group",

@@ -13,11 +13,15 @@ use crate::wire::ErrorCode;
 use crate::wire::kafka::{
     AnyResponse, HeartbeatRequest, JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse,
     LeaveGroupRequest, OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-    OffsetFetchRequest, OffsetFetchRequestTopic, SyncGroupRequest, SyncGroupRequestAssignment,
-    UpdateMetadataPartitionState, UpdateMetadataRequest, UpdateMetadataTopicState,
+    OffsetDeleteRequest, OffsetFetchRequest, OffsetFetchRequestTopic, SyncGroupRequest,
+    SyncGroupRequestAssignment, UpdateMetadataPartitionState, UpdateMetadataRequest,
+    UpdateMetadataTopicState,
 };
 use crate::wire::zookeeper::KeeperCode;
 use bytes::Bytes;
+
+/// Time that loading the partition takes.
+pub const READ_LATENCY: Span = Span::from_millis(2);
 
 /// The partition of group `g`.
 const PARTITION: i32 = 3;
@@ -45,23 +49,30 @@ pub struct Desk {
 
 impl Desk {
     pub fn new() -> Self {
-        let config = BrokerConfig::of(&Properties::default()).expect("defaults are valid");
+        Self::with(&[])
+    }
+
+    /// A coordinator with settings of its own.
+    pub fn with(properties: &[(&str, &str)]) -> Self {
+        let properties = Properties::of(properties.iter().copied());
+        let config = BrokerConfig::of(&properties).expect("the test's settings are valid");
         let mut metadata = MetadataCache::default();
         let states = (0..2).map(|partition_index| UpdateMetadataPartitionState {
             partition_index,
             leader: 1,
             ..UpdateMetadataPartitionState::default()
         });
+        let topic_states = ["t", "u"].map(|topic| UpdateMetadataTopicState {
+            topic_name: topic.to_owned(),
+            partition_states: states.clone().collect(),
+            ..UpdateMetadataTopicState::default()
+        });
         metadata.update(&UpdateMetadataRequest {
-            topic_states: vec![UpdateMetadataTopicState {
-                topic_name: "t".to_owned(),
-                partition_states: states.collect(),
-                ..UpdateMetadataTopicState::default()
-            }],
+            topic_states: topic_states.to_vec(),
             ..UpdateMetadataRequest::default()
         });
         let mut desk = Self {
-            coordinator: GroupCoordinator::new(BrokerId(1), config, Rng::new(5)),
+            coordinator: GroupCoordinator::new(BrokerId(1), config, Rng::new(5), READ_LATENCY),
             now: Time::from_millis(1_000_000),
             api_version: 5,
             log: Vec::new(),
@@ -87,13 +98,20 @@ impl Desk {
     fn apply(&mut self, actions: Vec<GroupAction>) {
         for action in actions {
             match action {
-                Action::AppendOffsets { partition, records, tag } => {
+                Action::LoadOffsets { partition } => {
+                    let log = self.log.clone();
+                    let now = self.now;
+                    let next = self.coordinator.on_partition_loaded(now, partition, &log);
+                    self.apply(next);
+                }
+                Action::AppendOffsets { partition, records, tag, .. } => {
                     assert_eq!(partition, PARTITION);
                     if self.hold_appends {
                         self.held.push((tag, records));
                     } else {
+                        let offset = self.log.len() as i64;
                         self.log.extend_from_slice(&records);
-                        let next = self.coordinator.on_appended(self.now, tag, Ok(0));
+                        let next = self.coordinator.on_appended(self.now, tag, Ok(offset));
                         self.apply(next);
                     }
                 }
@@ -144,9 +162,23 @@ impl Desk {
         }
     }
 
+    pub fn elect(&mut self) {
+        let bytes = self.log.len() as u64;
+        self.act(|one, now| one.on_elected(now, PARTITION, bytes));
+    }
+
+    /// What was held back is committed, the last first.
+    pub fn release_appends_backwards(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        for (offset, (tag, records)) in held.into_iter().enumerate().rev() {
+            self.log.extend_from_slice(&records);
+            self.act(|one, now| one.on_appended(now, tag, Ok(offset as i64)));
+        }
+    }
+
     pub fn load_partition(&mut self) {
-        let log = self.log.clone();
-        self.act(|one, now| one.on_partition_loaded(now, PARTITION, &log));
+        self.elect();
+        self.pass(READ_LATENCY);
     }
 
     pub fn lose_partition(&mut self) {
@@ -315,10 +347,33 @@ impl Desk {
             topics: topics.collect(),
             ..OffsetCommitRequest::default()
         };
+        self.ask_commit_request(request)
+    }
+
+    pub fn ask_commit_request(&mut self, request: OffsetCommitRequest) -> RequestToken {
         let context = self.context();
         let metadata = self.metadata.clone();
         self.act(|one, now| one.handle_offset_commit(now, &context, request, &metadata));
         context.token
+    }
+
+    pub fn ask_offset_delete(&mut self, request: &OffsetDeleteRequest) -> RequestToken {
+        let context = self.context();
+        let metadata = self.metadata.clone();
+        self.act(|one, now| one.handle_offset_delete(now, &context, request, &metadata));
+        context.token
+    }
+
+    /// Commits an offset of partition 0 of `topic`.
+    pub fn commit_to(
+        &mut self,
+        member: &str,
+        generation: i32,
+        topic: &str,
+        offset: i64,
+    ) -> ErrorCode {
+        let token = self.ask_commits(member, generation, &[(topic, 0, offset, "")]);
+        commit_of(self.reply_to(token).cloned())
     }
 
     pub fn ask_commit(&mut self, member: &str, generation: i32, offset: i64) -> RequestToken {
@@ -350,7 +405,15 @@ impl Desk {
 
     /// The committed offset of a partition of `t`.
     pub fn committed(&mut self, partition: i32) -> (i64, ErrorCode) {
-        let partition = TopicPartition::new("t", partition);
+        self.committed_of(TopicPartition::new("t", partition))
+    }
+
+    /// The committed offset of partition 0 of `topic`.
+    pub fn committed_in(&mut self, topic: &str) -> (i64, ErrorCode) {
+        self.committed_of(TopicPartition::new(topic, 0))
+    }
+
+    fn committed_of(&mut self, partition: TopicPartition) -> (i64, ErrorCode) {
         let request = OffsetFetchRequest {
             group_id: "g".to_owned(),
             topics: Some(vec![OffsetFetchRequestTopic {
