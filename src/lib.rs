@@ -13,6 +13,7 @@ pub mod lesson;
 pub mod log;
 pub mod network;
 pub mod node;
+pub mod queue;
 #[cfg(target_arch = "wasm32")]
 pub mod ui;
 pub mod wire;

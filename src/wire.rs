@@ -19,6 +19,7 @@ pub mod frame;
 pub mod jute;
 pub mod kafka;
 pub mod murmur2;
+pub mod queue;
 pub mod reader;
 pub mod summary;
 pub mod uuid;

@@ -39,6 +39,14 @@ impl StableHasher {
     }
 }
 
+/// The checksum by which the trace follows a record or message from its sender to whoever reads it.
+pub fn record_checksum(key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
+    let mut hasher = StableHasher::default();
+    hasher.write(key.unwrap_or_default());
+    hasher.write(value.unwrap_or_default());
+    hasher.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

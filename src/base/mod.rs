@@ -11,7 +11,7 @@ pub mod time;
 pub mod timers;
 pub mod trace;
 
-pub use hash::StableHasher;
+pub use hash::{StableHasher, record_checksum};
 pub use ids::{BrokerId, ConnId, Endpoint, Incarnation, MachineId, ProcessId, TopicPartition};
 pub use rng::Rng;
 pub use sorted_map::SortedMap;

@@ -253,6 +253,20 @@ pub enum TraceEvent {
         checksum: u64,
     },
 
+    // ---- the queue ----
+    /// A sender was given a message. `number` counts within one life of the sender.
+    QueueMessageSent { number: i64, checksum: u64 },
+    /// The queue server has it on its disk, under an id of its own.
+    QueueMessageStored { message: i64, checksum: u64 },
+    /// It handed the message to one receiver.
+    QueueMessageDelivered { message: i64, receiver: String, deliveries: u32 },
+    /// A receiver read it.
+    QueueMessageConsumed { message: i64, checksum: u64 },
+    /// The receiver was gone before it acknowledged; the message is in the queue again.
+    QueueMessageReturned { message: i64, receiver: String },
+    /// The receiver acknowledged it; it is gone for good.
+    QueueMessageRemoved { message: i64, receiver: String },
+
     /// A server wrote a log line in Kafka's own words.
     Logged { level: LogLevel, text: String, logger: String },
 }

@@ -34,16 +34,9 @@ pub use consumer_process::ConsumerProcess;
 pub use producer::{Producer, ProducerRecord};
 pub use producer_process::ProducerProcess;
 
-use crate::base::{Endpoint, StableHasher};
+use crate::base::Endpoint;
+pub use crate::base::record_checksum;
 use crate::node::{ConfigError, Properties};
-
-/// The checksum by which the trace follows a record from producer to consumer.
-pub fn record_checksum(key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
-    let mut hasher = StableHasher::default();
-    hasher.write(key.unwrap_or_default());
-    hasher.write(value.unwrap_or_default());
-    hasher.finish()
-}
 
 /// The addresses in `bootstrap.servers`.
 pub(crate) fn bootstrap_servers(properties: &Properties) -> Result<Vec<Endpoint>, ConfigError> {

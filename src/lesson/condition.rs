@@ -6,6 +6,7 @@
 //! members g1 = 2                  consumed g1 >= 4                consumed consumer-1 >= 1
 //! acked producer-1 >= 6           retries producer-1 >= 1         lag g1 = 0
 //! records orders >= 6             session broker-1 gone           controller broker-2
+//! queued queue-1 = 3
 //! ```
 //! Partitions are looked up where they are led, groups where they are coordinated.
 
@@ -38,6 +39,7 @@ enum Subject {
     Records(String),
     Session(String),
     Controller,
+    Queued(String),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -72,6 +74,7 @@ impl Condition {
             "lag" => Subject::Lag(name()?),
             "records" => Subject::Records(name()?),
             "session" => Subject::Session(name()?),
+            "queued" => Subject::Queued(name()?),
             "controller" => Subject::Controller,
             other => return Err(format!("unknown condition '{other}'")),
         };
@@ -88,6 +91,7 @@ impl Condition {
             Subject::Acked(name) => Subject::Acked(named(name)),
             Subject::Retries(name) => Subject::Retries(named(name)),
             Subject::Session(name) => Subject::Session(named(name)),
+            Subject::Queued(name) => Subject::Queued(named(name)),
             other => other.clone(),
         };
         let test = match &self.test {
@@ -123,6 +127,7 @@ impl Condition {
             Subject::Records(topic) => self.number(records(picture, topic)),
             Subject::Session(name) => self.word(Some(session_word(picture, name).to_owned())),
             Subject::Controller => self.word(controller(picture)),
+            Subject::Queued(name) => self.number(queued(picture, name)),
         }
     }
 
@@ -170,6 +175,7 @@ impl fmt::Display for Condition {
             Subject::Records(topic) => write!(f, "records in {topic}")?,
             Subject::Session(name) => write!(f, "the ZooKeeper session of {name}")?,
             Subject::Controller => f.write_str("the controller")?,
+            Subject::Queued(name) => write!(f, "messages in {name}")?,
         }
         match &self.test {
             Test::Is(word) => write!(f, " is {word}"),
@@ -249,8 +255,20 @@ fn consumers(picture: &Picture) -> impl Iterator<Item = (&ProcessCard, &Consumer
     })
 }
 
-/// Records consumed by one consumer, or by all of a group.
+/// Messages in a queue, with a receiver or without.
+fn queued(picture: &Picture, name: &str) -> Option<i64> {
+    match card(picture, name)?.view.as_deref()? {
+        ProcessView::Queue(view) => Some((view.ready + view.delivered) as i64),
+        _ => None,
+    }
+}
+
+/// Records consumed by one consumer or by all of a group; messages received from a queue.
 fn consumed(picture: &Picture, name: &str) -> Option<i64> {
+    let shown = card(picture, name).and_then(|card| card.view.as_deref());
+    if let Some(ProcessView::QueueReceiver(view)) = shown {
+        return Some(view.received as i64);
+    }
     let mut counts = consumers(picture)
         .filter(|(card, view)| card.name == name || view.group == name)
         .map(|(_, view)| view.consumed as i64)

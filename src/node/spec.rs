@@ -18,6 +18,12 @@ pub enum Program {
     Consumer,
     /// An admin client.
     Admin,
+    /// A point-to-point queue server.
+    Queue,
+    /// Sends to a queue.
+    QueueSender,
+    /// Receives from a queue.
+    QueueReceiver,
 }
 
 /// Everything needed to start a process.

@@ -17,6 +17,10 @@ pub enum ProcessView {
     Consumer(ConsumerView),
     /// An admin client.
     Admin(AdminView),
+    /// A queue server.
+    Queue(QueueView),
+    /// A receiver at a queue.
+    QueueReceiver(QueueReceiverView),
 }
 
 /// A broker.
@@ -302,6 +306,67 @@ pub struct AdminView {
     pub pending: u32,
     /// Outcomes, oldest first.
     pub outcomes: Vec<Result<String, String>>,
+}
+
+/// How many messages of a queue a view carries.
+pub const QUEUE_MESSAGES_SHOWN_MAX: usize = 64;
+
+/// A queue server.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct QueueView {
+    /// Messages that nobody has.
+    pub ready: u64,
+    /// Messages that a receiver has and has not acknowledged.
+    pub delivered: u64,
+    /// Messages stored in this life.
+    pub stored: u64,
+    /// Messages acknowledged, and so gone, in this life.
+    pub removed: u64,
+    /// The oldest messages (at most [`QUEUE_MESSAGES_SHOWN_MAX`]), oldest first.
+    pub messages: Vec<QueueMessageView>,
+    /// Who receives.
+    pub receivers: Vec<QueueReceiverState>,
+}
+
+/// A message in a queue.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct QueueMessageView {
+    /// Its id.
+    pub message: i64,
+    /// Beginning of its body.
+    pub body: String,
+    /// The receiver that has it.
+    pub holder: Option<String>,
+    /// How often it was handed out in this life of the server.
+    pub deliveries: u32,
+}
+
+/// A receiver as its server knows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct QueueReceiverState {
+    /// Its name.
+    pub name: String,
+    /// Messages that it has and has not acknowledged.
+    pub held: u64,
+    /// Most that it may have.
+    pub prefetch: u64,
+}
+
+/// A receiver.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct QueueReceiverView {
+    /// Whether its connection stands.
+    pub is_connected: bool,
+    /// Messages that it began to work on.
+    pub received: u64,
+    /// Messages that are gone because it acknowledged them.
+    pub acknowledged: u64,
+    /// The message that it works on.
+    pub current: Option<i64>,
+    /// Messages that it has and has not begun with.
+    pub waiting: u64,
+    /// The newest messages, oldest first.
+    pub messages: Vec<(i64, String)>,
 }
 
 /// The beginning of `bytes` as text, cut at [`PREVIEW_BYTES_MAX`]; bytes that are not UTF-8 are

@@ -24,6 +24,8 @@ pub enum Protocol {
     ZooKeeper,
     /// Between ZooKeeper servers: election or quorum, as the first frame tells.
     ZooKeeperPeer,
+    /// Our queue's.
+    Queue,
     /// Any other.
     Opaque,
 }
@@ -83,6 +85,7 @@ impl Conversation {
             Direction::ToClient => !std::mem::replace(&mut self.server_spoke, true),
         };
         match (self.protocol, direction) {
+            (Protocol::Queue, _) => FrameShape::Queue,
             (Protocol::Opaque, _) => FrameShape::Opaque,
             (Protocol::Kafka, Direction::ToServer) => self.kafka_request(frame),
             (Protocol::Kafka, Direction::ToClient) => {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field_tree::FieldNode;
 use super::kafka::{self, ApiKey};
-use super::{Reader, zookeeper};
+use super::{Reader, queue, zookeeper};
 
 mod requests;
 mod responses;
@@ -61,6 +61,8 @@ pub enum FrameShape {
     },
     /// A frame of a ZooKeeper session.
     ZooKeeper(zookeeper::FrameShape),
+    /// A frame of our queue.
+    Queue,
     /// A frame of another protocol, or an answer to nothing that was asked.
     #[default]
     Opaque,
@@ -106,6 +108,7 @@ pub fn summarize(frame: &Bytes, shape: FrameShape) -> FrameSummary {
             responses::summarize(frame, api, version, to_follower)
         }
         FrameShape::ZooKeeper(shape) => sessions::summarize(frame, shape),
+        FrameShape::Queue => queue_line(frame),
         FrameShape::Opaque => {
             FrameSummary { label: format!("{} bytes", frame.len()), ..FrameSummary::default() }
         }
@@ -123,7 +126,33 @@ pub fn describe(frame: &Bytes, shape: FrameShape) -> FieldNode {
             kafka::describe_response(frame, api, version)
         }
         FrameShape::ZooKeeper(shape) => zookeeper::describe(frame, shape),
+        FrameShape::Queue => queue::describe(frame),
         FrameShape::Opaque => Reader::recording(frame).into_tree("frame".to_owned(), Ok(())),
+    }
+}
+
+/// A frame of a queue, drawn as what it corresponds to in Kafka.
+fn queue_line(frame: &Bytes) -> FrameSummary {
+    use queue::kind;
+    let frame = match queue::QueueFrame::decode(frame) {
+        Ok(frame) => frame,
+        Err(error) => return FrameSummary::malformed("queue", error),
+    };
+    let carries = matches!(frame.kind, kind::SEND | kind::MESSAGE);
+    FrameSummary {
+        kind: match frame.kind {
+            kind::SEND => FrameKind::Produce,
+            kind::MESSAGE => FrameKind::Fetch,
+            kind::RECEIVE | kind::ACKNOWLEDGE => FrameKind::Group,
+            kind::PING | kind::PONG => FrameKind::Heartbeat,
+            _ => FrameKind::Answer,
+        },
+        is_response: matches!(frame.kind, kind::ACCEPTED | kind::REFUSED | kind::REMOVED),
+        api: kind::name(frame.kind).into(),
+        label: frame.line(),
+        records: u32::from(carries),
+        error: (frame.kind == kind::REFUSED).then(|| frame.text()),
+        ..FrameSummary::default()
     }
 }
 

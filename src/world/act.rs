@@ -146,7 +146,7 @@ impl World {
             Action::Tell { process, command } => {
                 let id = self.find(process, Proc::is_alive, "is not running")?;
                 let program = self.proc(id).map(|process| process.spec.program);
-                if program != Some(addressee(command)) {
+                if !program.is_some_and(|program| takes(program, command)) {
                     return Err(ActionError::WrongProgram(process.clone()));
                 }
                 Deed::Tell(id, command.clone())
@@ -365,6 +365,9 @@ fn program_named(word: &str) -> Result<Program, ActionError> {
         "producer" => Program::Producer,
         "consumer" => Program::Consumer,
         "admin" => Program::Admin,
+        "queue" => Program::Queue,
+        "queue-sender" => Program::QueueSender,
+        "queue-receiver" => Program::QueueReceiver,
         _ => return Err(ActionError::NoSuchProgram(word.to_owned())),
     })
 }
@@ -373,12 +376,14 @@ fn wrong_state(name: &str, is: &'static str) -> ActionError {
     ActionError::WrongState { name: name.to_owned(), is }
 }
 
-/// The program that takes a command.
-fn addressee(command: &Command) -> Program {
+/// Whether a program takes a command.
+fn takes(program: Program, command: &Command) -> bool {
     match command {
-        Command::Produce { .. } | Command::ProduceEvery { .. } => Program::Producer,
-        Command::CreateTopic { .. } => Program::Admin,
-        Command::Seek { .. } => Program::Consumer,
+        Command::Produce { .. } | Command::ProduceEvery { .. } => {
+            matches!(program, Program::Producer | Program::QueueSender)
+        }
+        Command::CreateTopic { .. } => program == Program::Admin,
+        Command::Seek { .. } => program == Program::Consumer,
     }
 }
 

@@ -57,7 +57,8 @@ pub enum Action {
     Spawn {
         /// Name of the process.
         name: String,
-        /// `broker`, `zookeeper`, `producer`, `consumer`, `admin`.
+        /// `broker`, `zookeeper`, `producer`, `consumer`, `admin`, `queue`, `queue-sender`,
+        /// `queue-receiver`.
         program: String,
         /// Its properties.
         properties: Vec<(String, String)>,

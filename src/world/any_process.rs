@@ -6,6 +6,7 @@ use crate::cli::ZooKeeperShell;
 use crate::client::{AdminProcess, ConsumerProcess, ProducerProcess};
 use crate::node::view::AdminView;
 use crate::node::{ConfigError, Ctx, Input, Process, ProcessSpec, ProcessView, Program};
+use crate::queue::{QueueReceiver, QueueSender, QueueServer};
 use crate::zookeeper::ZooKeeperServer;
 
 /// The process of `spec`. One whose configuration cannot be used ends with a failure as soon as it
@@ -27,6 +28,9 @@ pub fn launch(spec: &ProcessSpec) -> Box<dyn Process> {
             boxed(ZooKeeperShell::new(spec))
         }
         Program::Admin => boxed(AdminProcess::new(spec)),
+        Program::Queue => boxed(QueueServer::new(spec)),
+        Program::QueueSender => boxed(QueueSender::new(spec)),
+        Program::QueueReceiver => boxed(QueueReceiver::new(spec)),
     }
 }
 

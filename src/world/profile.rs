@@ -5,6 +5,7 @@ use super::action::Action;
 use super::config::{ProcessConfig, WorldConfig};
 use crate::base::Span;
 use crate::node::{Command, Program, Properties};
+use crate::queue::QUEUE_PORT;
 use serde::{Deserialize, Serialize};
 
 /// How slow a world is.
@@ -155,6 +156,8 @@ impl Profile {
                 Program::Producer => (&[], &TEACHING_CLIENT),
                 Program::Admin => (&TEACHING_ADMIN, &TEACHING_CLIENT),
                 Program::Consumer => (&TEACHING_CONSUMER, &TEACHING_CLIENT),
+                // A question and its answer take 2 L = 0.8 s; a silent receiver is found after 10 s.
+                Program::Queue | Program::QueueSender | Program::QueueReceiver => (&[], &[]),
             };
             // What is a program's own comes last and wins.
             common.iter().chain(own).for_each(|(key, value)| properties.set(key, *value));
@@ -205,6 +208,10 @@ impl WorldConfig {
                 defaults.set("allow.auto.create.topics", "false");
             }
             config.defaults.insert(program, defaults);
+        }
+        for program in [Program::QueueSender, Program::QueueReceiver] {
+            let queue = format!("queue-1:{QUEUE_PORT}");
+            config.defaults.insert(program, Properties::of([("queue", queue.as_str())]));
         }
         config
     }

@@ -41,6 +41,7 @@ impl World {
             (Some(Program::ZooKeeper), Some(Program::ZooKeeper)) => Protocol::ZooKeeperPeer,
             (Some(Program::ZooKeeper), _) => Protocol::ZooKeeper,
             (Some(Program::Broker), _) => Protocol::Kafka,
+            (Some(Program::Queue), _) => Protocol::Queue,
             _ => Protocol::Opaque,
         };
         if let Some(observer) = &mut self.observer {

@@ -5,6 +5,7 @@ mod cluster_runs;
 mod ensemble_runs;
 mod gossip;
 mod lessons;
+mod queue_runs;
 mod same_everywhere;
 mod tidy;
 mod volume_contract;

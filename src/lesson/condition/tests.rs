@@ -13,6 +13,8 @@ pub(in crate::lesson) fn picture(cards: Vec<(&str, ProcessState, ProcessView)>) 
             ProcessView::Producer(_) => Program::Producer,
             ProcessView::Consumer(_) => Program::Consumer,
             ProcessView::Admin(_) => Program::Admin,
+            ProcessView::Queue(_) => Program::Queue,
+            ProcessView::QueueReceiver(_) => Program::QueueReceiver,
         };
         ProcessCard {
             id: ProcessId(index as u32 + 1),

@@ -4,5 +4,6 @@ pub mod frame;
 pub mod group;
 pub mod partition;
 pub mod process;
+mod queue;
 pub mod record;
 pub mod view;

@@ -42,6 +42,8 @@ pub fn inspect(ui: &Ui, seen: &Inspected<'_>, id: ProcessId) -> Html {
             Some(ProcessView::Producer(view)) => producer(seen.keys, view),
             Some(ProcessView::Consumer(view)) => consumer(ui, seen, view),
             Some(ProcessView::Admin(view)) => section("Answers", "", outcomes(&view.outcomes)),
+            Some(ProcessView::Queue(view)) => super::queue::server(view),
+            Some(ProcessView::QueueReceiver(view)) => super::queue::receiver(view),
         } }
         { connections(ui, seen, card) }
     </> }

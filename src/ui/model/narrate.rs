@@ -337,6 +337,42 @@ fn clients(record: &TraceRecord, name: &dyn Fn(ProcessId) -> String) -> Said {
         E::RecordConsumed { partition, offset, .. } => {
             (Weight::Plain, "d-fetch", format!("{} read {partition} at {offset}.", who()))
         }
+        _ => return queue(record, name),
+    };
+    Some(said)
+}
+
+fn queue(record: &TraceRecord, name: &dyn Fn(ProcessId) -> String) -> Said {
+    use TraceEvent as E;
+    let who = record.source.map(name).unwrap_or_default();
+    let said = match &record.event {
+        E::QueueMessageSent { number, .. } => {
+            (Weight::Plain, "d-produce", format!("{who} sends message {number} to the queue."))
+        }
+        E::QueueMessageStored { message, .. } => {
+            (Weight::Plain, "tick", format!("{who} has stored message {message}."))
+        }
+        E::QueueMessageDelivered { message, receiver, deliveries: 0..=1 } => {
+            (Weight::Plain, "d-fetch", format!("{who} hands message {message} to {receiver}."))
+        }
+        E::QueueMessageDelivered { message, receiver, deliveries } => (
+            Weight::Change,
+            "restart",
+            format!("{who} hands message {message} to {receiver}: delivery {deliveries}."),
+        ),
+        E::QueueMessageConsumed { message, .. } => {
+            (Weight::Plain, "d-fetch", format!("{who} read message {message}."))
+        }
+        E::QueueMessageReturned { message, receiver } => (
+            Weight::Change,
+            "restart",
+            format!("Message {message} is back in the queue: {receiver} is gone."),
+        ),
+        E::QueueMessageRemoved { message, receiver } => (
+            Weight::Plain,
+            "x",
+            format!("{receiver} acknowledged message {message}: it is gone from the queue."),
+        ),
         _ => return None,
     };
     Some(said)

@@ -124,31 +124,44 @@ fn topics(truth: &SortedMap<TopicPartition, PartitionState>) -> Vec<(String, usi
 }
 
 fn client_card(picture: &Picture, card: &ProcessCard, keys: &KeyTable) -> Option<ClientCard> {
-    let is_producer = card.program == Program::Producer;
-    if !is_producer && card.program != Program::Admin {
-        return None;
-    }
+    let is_producer = matches!(card.program, Program::Producer | Program::QueueSender);
+    let setting = match card.program {
+        Program::Producer => "",
+        Program::QueueSender => "to a queue",
+        Program::Admin => "admin",
+        Program::Queue => "queue",
+        Program::QueueReceiver => "from a queue",
+        Program::Broker | Program::ZooKeeper | Program::Consumer => return None,
+    };
     let mut made = ClientCard {
         process: card.id,
         name: card.name.clone(),
         is_producer,
         status: NodeStatus::of(card, picture),
-        setting: if is_producer { String::new() } else { "admin".to_owned() },
+        setting: setting.to_owned(),
         summary: String::new(),
         outcomes: Vec::new(),
     };
     match card.view.as_deref() {
         Some(ProcessView::Producer(view)) => {
-            made.setting = format!(
-                "acks={}",
-                if view.acks == -1 { "all".into() } else { view.acks.to_string() }
-            );
+            if card.program == Program::Producer {
+                made.setting = format!(
+                    "acks={}",
+                    if view.acks == -1 { "all".into() } else { view.acks.to_string() }
+                );
+            }
             made.summary = producer_summary(view);
             let newest = view.outcomes.iter().rev().take(4).rev();
             made.outcomes = newest.map(|outcome| outcome_chip(outcome, keys)).collect();
         }
         Some(ProcessView::Admin(view)) if view.pending > 0 => {
             made.summary = format!("{} under way", view.pending);
+        }
+        Some(ProcessView::Queue(view)) => {
+            made.summary = format!("{} ready, {} delivered", view.ready, view.delivered);
+        }
+        Some(ProcessView::QueueReceiver(view)) => {
+            made.summary = format!("{} received", view.received);
         }
         _ => {}
     }

@@ -7,6 +7,7 @@ mod leaders;
 mod liveness;
 mod loss;
 mod owners;
+mod queue;
 mod sessions;
 
 pub use committed::ConsistentCommittedData;
@@ -15,6 +16,7 @@ pub use leaders::SingleLeader;
 pub use liveness::unfinished;
 pub use loss::NoAckedLoss;
 pub use owners::OneOwnerPerGeneration;
+pub use queue::QueueDelivery;
 pub use sessions::{SessionHistories, WORKLOAD_LOGGER};
 
 use crate::base::{ProcessId, SortedSet, Time, TopicPartition, TraceEvent, TraceRecord};
@@ -132,6 +134,7 @@ pub struct Checkers {
     leaders: SingleLeader,
     committed: ConsistentCommittedData,
     owners: OneOwnerPerGeneration,
+    queues: QueueDelivery,
     transactions: AgreedTransactions,
 }
 
@@ -148,6 +151,7 @@ impl Checkers {
         self.leaders.see(record, found);
         self.committed.see(record, self.loss.led_on(), found);
         self.owners.see(record, found);
+        self.queues.see(record, found);
         self.transactions.see(record, found);
     }
 
