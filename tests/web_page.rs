@@ -139,6 +139,7 @@ fn picture() -> Picture {
         flying: vec![frame],
         events: Vec::new(),
         supervisor: true,
+        ledger: kafkarium::world::ledger::LedgerSummary::default(),
     }
 }
 

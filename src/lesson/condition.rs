@@ -6,7 +6,8 @@
 //! members g1 = 2                  consumed g1 >= 4                consumed consumer-1 >= 1
 //! acked producer-1 >= 6           retries producer-1 >= 1         lag g1 = 0
 //! records orders >= 6             session broker-1 gone           controller broker-2
-//! queued queue-1 = 3
+//! queued queue-1 = 3              lost orders = 0                 duplicated orders >= 1
+//! delivered g1 >= 6               redelivered g1 >= 1
 //! ```
 //! Partitions are looked up where they are led, groups where they are coordinated.
 
@@ -14,6 +15,7 @@ use super::run::with_names;
 use crate::base::{Incarnation, SortedMap, TopicPartition};
 use crate::node::ProcessView;
 use crate::node::view::{BrokerView, ConsumerView, GroupView, ProducerView, ReplicaView};
+use crate::world::ledger::{FateCounts, GroupCounts};
 use crate::world::picture::{Picture, ProcessCard, ProcessState};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -40,6 +42,10 @@ enum Subject {
     Session(String),
     Controller,
     Queued(String),
+    Lost(String),
+    Duplicated(String),
+    Delivered(String),
+    Redelivered(String),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -75,6 +81,10 @@ impl Condition {
             "records" => Subject::Records(name()?),
             "session" => Subject::Session(name()?),
             "queued" => Subject::Queued(name()?),
+            "lost" => Subject::Lost(name()?),
+            "duplicated" => Subject::Duplicated(name()?),
+            "delivered" => Subject::Delivered(name()?),
+            "redelivered" => Subject::Redelivered(name()?),
             "controller" => Subject::Controller,
             other => return Err(format!("unknown condition '{other}'")),
         };
@@ -128,6 +138,12 @@ impl Condition {
             Subject::Session(name) => self.word(Some(session_word(picture, name).to_owned())),
             Subject::Controller => self.word(controller(picture)),
             Subject::Queued(name) => self.number(queued(picture, name)),
+            Subject::Lost(topic) => self.fates(picture, topic, |counts| counts.lost),
+            Subject::Duplicated(topic) => self.fates(picture, topic, |counts| counts.copied),
+            Subject::Delivered(group) => self.deliveries(picture, group, |counts| counts.delivered),
+            Subject::Redelivered(group) => {
+                self.deliveries(picture, group, |counts| counts.redelivered)
+            }
         }
     }
 
@@ -138,6 +154,15 @@ impl Condition {
             Test::IsNot(word) => found != *word && found != "none",
             Test::Equal(_) | Test::AtLeast(_) => false,
         }
+    }
+
+    /// A count from the ledger; of a topic to which nothing was sent it is 0.
+    fn fates(&self, picture: &Picture, topic: &str, of: fn(&FateCounts) -> u64) -> bool {
+        self.number(Some(picture.ledger.topics.get(topic).map_or(0, of).cast_signed()))
+    }
+
+    fn deliveries(&self, picture: &Picture, group: &str, of: fn(&GroupCounts) -> u64) -> bool {
+        self.number(Some(picture.ledger.groups.get(group).map_or(0, of).cast_signed()))
     }
 
     fn number(&self, found: Option<i64>) -> bool {
@@ -176,6 +201,10 @@ impl fmt::Display for Condition {
             Subject::Session(name) => write!(f, "the ZooKeeper session of {name}")?,
             Subject::Controller => f.write_str("the controller")?,
             Subject::Queued(name) => write!(f, "messages in {name}")?,
+            Subject::Lost(topic) => write!(f, "acknowledged records of {topic} lost")?,
+            Subject::Duplicated(topic) => write!(f, "records of {topic} appended twice")?,
+            Subject::Delivered(group) => write!(f, "records delivered to {group}")?,
+            Subject::Redelivered(group) => write!(f, "deliveries to {group} beyond the first")?,
         }
         match &self.test {
             Test::Is(word) => write!(f, " is {word}"),

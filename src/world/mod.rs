@@ -7,6 +7,8 @@ pub mod any_process;
 pub mod check;
 mod checkpoint;
 pub mod config;
+mod intervals;
+pub mod ledger;
 mod link;
 mod lives;
 mod observer;

@@ -1,6 +1,7 @@
 //! What the page gets to see: at most one picture an animation frame. Everything on the stage is a
 //! function of the newest picture and its clock.
 
+use super::ledger::LedgerSummary;
 use crate::base::timers::Wakeup;
 use crate::base::{EventId, Incarnation, ProcessId, Time, TraceRecord};
 use crate::node::{ProcessView, Program};
@@ -29,6 +30,8 @@ pub struct Picture {
     pub events: Vec<TraceRecord>,
     /// Whether failed processes are started again.
     pub supervisor: bool,
+    /// What became of the records that producers sent.
+    pub ledger: LedgerSummary,
 }
 
 /// A process as the stage shows it.

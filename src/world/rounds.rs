@@ -165,6 +165,7 @@ impl World {
         for (process, message) in crashes {
             self.crash(process, message);
         }
+        self.write_ledger();
     }
 
     fn take_result(&mut self, result: NodeResult) {

@@ -1,5 +1,6 @@
 //! Making pictures of a world.
 
+use super::ledger::Ledger;
 use super::link::What;
 use super::lives::{Life, Proc};
 use super::observer::{FrameDetails, Observer};
@@ -20,6 +21,25 @@ impl World {
     pub fn observe(&mut self, observed: bool) {
         self.views_wanted = observed;
         self.observer = observed.then(Observer::default);
+        self.ledger = observed.then(Rc::default);
+        self.ledger_at = EventId(self.trace.total());
+    }
+
+    /// What became of each record since somebody has looked.
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_deref()
+    }
+
+    /// Enters what happened into the ledger.
+    pub(super) fn write_ledger(&mut self) {
+        let (Some(ledger), total) = (&mut self.ledger, EventId(self.trace.total())) else {
+            return;
+        };
+        if self.ledger_at < total {
+            let ledger = Rc::make_mut(ledger);
+            self.trace.after(self.ledger_at).for_each(|record| ledger.see(record));
+            self.ledger_at = total;
+        }
     }
 
     pub(super) fn note_frame(
@@ -68,6 +88,7 @@ impl World {
             flying: self.flying(clock),
             events,
             supervisor: self.supervisor,
+            ledger: self.ledger().map(Ledger::summary).unwrap_or_default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::action::Action;
 use super::config::WorldConfig;
+use super::ledger::Ledger;
 use super::link::{Machine, Network};
 use super::lives::{Life, Proc};
 use super::observer::Observer;
@@ -17,6 +18,7 @@ use crate::node::{
     TimedInput,
 };
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// A world between two rounds or within one. It does nothing by itself: a host asks for rounds
 /// ([`World::plan`]), runs them, and hands back the results ([`World::finish`]).
@@ -51,6 +53,10 @@ pub struct World {
     pub(super) views_wanted: bool,
     pub(super) lives_kept: bool,
     pub(super) observer: Option<Observer>,
+    /// What became of each record, while somebody looks.
+    pub(super) ledger: Option<Rc<Ledger>>,
+    /// The last event that is in it.
+    pub(super) ledger_at: EventId,
     /// The last event that a picture brought.
     pub(super) shown: EventId,
     /// Connections that came from outside.
@@ -100,6 +106,8 @@ impl World {
             views_wanted: false,
             lives_kept: false,
             observer: None,
+            ledger: None,
+            ledger_at: EventId(0),
             shown: EventId(0),
             outside_dials: 0,
             outside_inbox: Vec::new(),

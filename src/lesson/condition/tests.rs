@@ -40,6 +40,7 @@ pub(in crate::lesson) fn picture(cards: Vec<(&str, ProcessState, ProcessView)>) 
         flying: Vec::new(),
         events: Vec::new(),
         supervisor: true,
+        ledger: crate::world::ledger::LedgerSummary::default(),
     }
 }
 

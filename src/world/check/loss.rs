@@ -126,7 +126,7 @@ impl NoAckedLoss {
 }
 
 /// The partition whose log a file is part of: `…/TOPIC-PARTITION/00000000000000000000.log`.
-fn partition_of(file: &str) -> Option<TopicPartition> {
+pub(in crate::world) fn partition_of(file: &str) -> Option<TopicPartition> {
     let (directory, _) = file.strip_suffix(".log")?.rsplit_once('/')?;
     let directory = directory.rsplit('/').next()?;
     let (topic, partition) = directory.rsplit_once('-')?;

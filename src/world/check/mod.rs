@@ -3,6 +3,7 @@
 
 mod committed;
 mod ensemble;
+mod histories;
 mod leaders;
 mod liveness;
 mod loss;
@@ -12,9 +13,11 @@ mod sessions;
 
 pub use committed::ConsistentCommittedData;
 pub use ensemble::AgreedTransactions;
+pub use histories::ClientHistories;
 pub use leaders::SingleLeader;
 pub use liveness::unfinished;
 pub use loss::NoAckedLoss;
+pub(in crate::world) use loss::partition_of;
 pub use owners::OneOwnerPerGeneration;
 pub use queue::QueueDelivery;
 pub use sessions::{SessionHistories, WORKLOAD_LOGGER};
@@ -134,6 +137,7 @@ pub struct Checkers {
     leaders: SingleLeader,
     committed: ConsistentCommittedData,
     owners: OneOwnerPerGeneration,
+    histories: ClientHistories,
     queues: QueueDelivery,
     transactions: AgreedTransactions,
 }
@@ -151,6 +155,7 @@ impl Checkers {
         self.leaders.see(record, found);
         self.committed.see(record, self.loss.led_on(), found);
         self.owners.see(record, found);
+        self.histories.see(record, found);
         self.queues.see(record, found);
         self.transactions.see(record, found);
     }

@@ -20,6 +20,14 @@ impl OneOwnerPerGeneration {
                 self.owners.retain(|(owned, _, _), _| owned != group);
             }
         }
+        if let TraceEvent::MemberReplaced { group, old, member, .. } = &record.event {
+            // The same member under another id.
+            for ((owned, _, _), owner) in &mut self.owners {
+                if owned == group && owner == old {
+                    owner.clone_from(member);
+                }
+            }
+        }
         let TraceEvent::PartitionsAssigned { group, member, generation, partitions } =
             &record.event
         else {
