@@ -4,6 +4,7 @@ mod broker_cluster;
 mod cluster_runs;
 mod ensemble_runs;
 mod gossip;
+mod group_runs;
 mod lessons;
 mod queue_runs;
 mod same_everywhere;
