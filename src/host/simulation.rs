@@ -53,8 +53,9 @@ pub struct Report {
 }
 
 /// How long everything may take to converge after the faults have healed. Longer than any timeout
-/// in Kafka's defaults that a client has to sit through: two minutes of delivery timeout.
-const CONVERGENCE_MAX: Span = Span::from_secs(240);
+/// in Kafka's defaults that a client has to sit through: a JoinGroup that waits at a coordinator
+/// which lost its power is given up after `max.poll.interval.ms` and five seconds, and asked anew.
+const CONVERGENCE_MAX: Span = Span::from_secs(360);
 /// How often the views are looked at.
 const LOOK_EVERY: Span = Span::from_millis(500);
 /// Time for the brokers to register and the topic to stand.

@@ -89,15 +89,13 @@ impl QueueLink {
                 Some(LinkEvent::Opened)
             }
             LinkInput::Frame(conn, frame) if self.conn == Some(conn) => {
-                match QueueFrame::decode(&frame) {
-                    Ok(frame) => Some(LinkEvent::Frame(frame)),
-                    // Whoever answers like this is no queue server.
-                    Err(_) => {
-                        self.hangup(ctx);
-                        self.redial_at = Some(ctx.now() + self.backoff);
-                        Some(LinkEvent::Closed)
-                    }
+                if let Ok(frame) = QueueFrame::decode(&frame) {
+                    return Some(LinkEvent::Frame(frame));
                 }
+                // Whoever answers like this is no queue server.
+                self.hangup(ctx);
+                self.redial_at = Some(ctx.now() + self.backoff);
+                Some(LinkEvent::Closed)
             }
             LinkInput::Closed(conn, _) if self.conn == Some(conn) => {
                 self.conn = None;

@@ -446,7 +446,7 @@ impl Ledger {
             }
             self.followed -= 1;
             self.folded.entry(fate.partition.topic.clone()).or_default().count(&fate);
-            self.into_range(&fate);
+            self.put_into_range(&fate);
         }
         let lives = &self.lives;
         for book in self.partitions.values_mut() {
@@ -458,28 +458,26 @@ impl Ledger {
         }
     }
 
-    fn into_range(&mut self, fate: &RecordFate) {
+    fn put_into_range(&mut self, fate: &RecordFate) {
         let limit = self.range_records;
-        let fits = |range: &&mut FateRange| {
+        let fits = |range: &FateRange| {
             let RecordId { producer, incarnation, .. } = range.first;
             (producer, incarnation) == (fate.id.producer, fate.id.incarnation)
                 && range.partition == fate.partition
                 && range.counts.sent < limit
         };
-        let range = match self.ranges.iter_mut().rev().find(fits) {
-            Some(range) => range,
-            None => {
-                self.ranges.push(FateRange {
-                    first: fate.id,
-                    last: fate.id.record,
-                    partition: fate.partition.clone(),
-                    offsets: None,
-                    counts: FateCounts::default(),
-                    delivered: SortedMap::new(),
-                });
-                self.ranges.last_mut().expect("one was pushed")
-            }
-        };
+        let place = self.ranges.iter().rposition(fits).unwrap_or_else(|| {
+            self.ranges.push(FateRange {
+                first: fate.id,
+                last: fate.id.record,
+                partition: fate.partition.clone(),
+                offsets: None,
+                counts: FateCounts::default(),
+                delivered: SortedMap::new(),
+            });
+            self.ranges.len() - 1
+        });
+        let range = &mut self.ranges[place];
         range.last = fate.id.record;
         range.counts.count(fate);
         if let Some(offset) = fate.offset.filter(|_| fate.loss.is_none()) {

@@ -1,6 +1,7 @@
 //! Our records beside those that Kafka 2.8.2 wrote.
 
 use super::*;
+use std::fmt::Write as _;
 
 const SEGMENTS: [&[u8]; 3] = [
     include_bytes!("../../../../tests/golden/segments/__consumer_offsets-0.segment"),
@@ -101,7 +102,7 @@ fn what_kafka_wrote_is_loaded_as_kafka_would() {
         let told = loaded.groups.values().map(|group| {
             let mut text = format!("{} {} {}", group.id, group.state.name(), group.generation);
             for (partition, committed) in &group.offsets {
-                text.push_str(&format!(" {partition}@{}", committed.offset));
+                let _ = write!(text, " {partition}@{}", committed.offset);
             }
             text
         });
