@@ -26,7 +26,7 @@ use super::replica_manager::{Completion, FollowTag, ReplicaManager};
 use super::socket_server::SocketServer;
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
-use crate::base::{BrokerId, Span, Time};
+use crate::base::{BrokerId, ConnId, Span, Time};
 use crate::cluster::BrokerConfig;
 use crate::network::{NetworkClient, NetworkConfig};
 use crate::node::{ConfigError, Ctx, Input, LinkInput, Process, ProcessSpec, ProcessView};
@@ -307,6 +307,10 @@ impl Process for Broker {
         .into_iter()
         .flatten()
         .min_by_key(|wakeup| wakeup.at)
+    }
+
+    fn unread(&self, conn: ConnId) -> usize {
+        self.sockets.unread(conn)
     }
 
     fn view(&self) -> ProcessView {

@@ -80,6 +80,11 @@ impl SocketServer {
         self.in_progress.retain(|_, request| request.conn != conn);
     }
 
+    /// Bytes of the requests of `conn` that wait for their turn.
+    pub fn unread(&self, conn: ConnId) -> usize {
+        self.connections.get(&conn).map_or(0, |connection| connection.waiting_bytes)
+    }
+
     /// The connections that have a request to begin with.
     pub fn ready(&self) -> Vec<ConnId> {
         let ready = self.connections.iter();

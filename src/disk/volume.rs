@@ -73,10 +73,17 @@ pub struct Volume {
     files: SortedMap<String, File>,
     dirty: SortedMap<String, u64>,
     used: u64,
+    /// Most bytes of all files; none is [`limits::VOLUME_BYTES_MAX`].
+    bytes_max: Option<u64>,
     health: Health,
 }
 
 impl Volume {
+    /// An empty volume with room for `bytes_max` bytes.
+    pub fn with_room(bytes_max: u64) -> Self {
+        Self { bytes_max: Some(bytes_max), ..Self::default() }
+    }
+
     /// The bytes of `name`, or none when there is no such file.
     pub fn read(&self, name: &str) -> Option<&[u8]> {
         self.files.get(name).filter(|file| file.exists).map(|file| file.data.as_slice())
@@ -131,11 +138,13 @@ impl Volume {
         match self.health {
             Health::Failed => Err(DiskError::Failed),
             Health::Full => Err(DiskError::Full),
-            Health::Good if self.used + more as u64 > limits::VOLUME_BYTES_MAX => {
-                Err(DiskError::Full)
-            }
+            Health::Good if self.used + more as u64 > self.room() => Err(DiskError::Full),
             Health::Good => Ok(()),
         }
+    }
+
+    fn room(&self) -> u64 {
+        self.bytes_max.unwrap_or(limits::VOLUME_BYTES_MAX)
     }
 
     fn check_works(&self) -> Result<(), DiskError> {

@@ -1,7 +1,7 @@
 //! One thread: tests, the simulator, benchmarks and time travel run worlds here, natively and in
 //! the browser alike.
 
-use crate::base::{ProcessId, Rng, SortedMap, StableHasher, Time};
+use crate::base::{ConnId, ProcessId, Rng, SortedMap, StableHasher, Time};
 use crate::disk::{Volume, VolumeDelta};
 use crate::node::{Process, ProcessSpec, Runner};
 use crate::world::{HostOrder, NodeResult, NodeTask, Round, World, WorldSnapshot};
@@ -136,6 +136,14 @@ impl LocalHost {
                 self.world.put_view(process, runner.process().view(), runner.volume().used());
             }
         }
+    }
+
+    /// Bytes that were sent on a connection from outside and not taken up by its other end yet.
+    pub fn unread_from_outside(&self, conn: ConnId) -> usize {
+        let Some((process, conn, on_the_way)) = self.world.inbound_from_outside(conn) else {
+            return 0;
+        };
+        on_the_way + self.runner(process).map_or(0, |runner| runner.process().unread(conn))
     }
 
     /// Puts a volume under a process that has not begun to live yet.

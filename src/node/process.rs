@@ -19,6 +19,13 @@ pub trait Process {
     /// passed means at once, and a step that answers `Wake` must move it on.
     fn next_wakeup(&self) -> Option<Wakeup>;
 
+    /// Bytes that arrived on `conn` and were not taken up yet. A real process leaves them in its
+    /// kernel, which stops the sender; the gateway stops the real one.
+    fn unread(&self, conn: ConnId) -> usize {
+        let _ = conn;
+        0
+    }
+
     /// A picture for the page and the checkers. Never fed back.
     fn view(&self) -> ProcessView;
 }

@@ -43,6 +43,8 @@ pub(super) struct Network {
     seed: u64,
     rng: Rng,
     listeners: SortedMap<(MachineId, u16), Who>,
+    /// Addresses that belong to a machine beside its own name.
+    pub published: SortedMap<Endpoint, MachineId>,
     connections: SortedMap<ConnId, Connection>,
     /// When which lane delivers next, by (due, sequence).
     arrivals: SortedMap<(Time, u64), (ConnId, Side)>,
@@ -62,6 +64,7 @@ impl Network {
             seed,
             rng: Rng::new(seed).fork("links"),
             listeners: SortedMap::new(),
+            published: SortedMap::new(),
             connections: SortedMap::new(),
             arrivals: SortedMap::new(),
             next_seq: 0,
@@ -93,6 +96,20 @@ impl Network {
     pub fn machine_named(&self, name: &str) -> Option<MachineId> {
         let place = self.machines.iter().position(|machine| machine.name == name)?;
         Some(MachineId(place as u32))
+    }
+
+    /// The machine that is found at `to`.
+    fn machine_at(&self, to: &Endpoint) -> Option<MachineId> {
+        self.published.get(to).copied().or_else(|| self.machine_named(&to.host))
+    }
+
+    /// Who is at the other end of a connection that was dialled as `id`, what it is called there,
+    /// and how many bytes are on their way.
+    pub fn inbound(&self, id: ConnId) -> Option<(ProcessId, ConnId, usize)> {
+        let connection = self.connections.get(&id)?;
+        let process = connection.ends[Side::Acceptor.index()].who.process;
+        let bytes = connection.lane(Side::Acceptor).bytes;
+        Some((process, connection.name_for(id, Side::Acceptor), bytes))
     }
 
     /// The machine `id`.

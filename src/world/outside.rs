@@ -1,5 +1,6 @@
 //! The world's door: connections that real clients open through the gateway. To the processes they
-//! are connections like any other, from a host called [`OUTSIDE`]. What enters is not replayed, since
+//! are connections like any other, from a host called [`OUTSIDE`]. A published port is an address
+//! under which a machine is found from everywhere, as behind a port that is forwarded. What enters is not replayed, since
 //! real time decides when it comes.
 
 use super::link::{Machine, Who};
@@ -8,8 +9,8 @@ use crate::base::{Cause, ConnId, Endpoint, Incarnation, MachineId, ProcessId};
 use crate::node::LinkInput;
 use bytes::Bytes;
 
-/// Host name of everybody outside.
-pub const OUTSIDE: &str = "outside";
+/// Host name of everybody outside: the gateway stands on the machine that they call so.
+pub const OUTSIDE: &str = "127.0.0.1";
 
 const STRANGER: Who = Who { process: ProcessId::OUTSIDE, incarnation: Incarnation(0) };
 
@@ -41,6 +42,23 @@ impl World {
     pub fn hang_up_from_outside(&mut self, conn: ConnId) {
         let (at, cause) = (self.clock, Cause::Beginning);
         self.network.hang_up(at, STRANGER, conn, cause, &mut self.trace);
+    }
+
+    /// Makes the machine of `process` answer at `at`, for those outside and for its own peers: what a
+    /// broker advertises to real clients is where the other brokers find it too. False when there
+    /// is no such process.
+    pub fn publish(&mut self, at: Endpoint, process: &str) -> bool {
+        let machine = self.specs().find(|spec| spec.name == process).map(|spec| spec.machine);
+        if let Some(machine) = machine {
+            self.network.published.insert(at, machine);
+        }
+        machine.is_some()
+    }
+
+    /// A connection from outside: the process at its other end, the name that it has there, and the
+    /// bytes on their way to it.
+    pub fn inbound_from_outside(&self, conn: ConnId) -> Option<(ProcessId, ConnId, usize)> {
+        self.network.inbound(conn)
     }
 
     /// Takes what reached the outside since the last call, in order.

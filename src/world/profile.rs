@@ -276,8 +276,9 @@ impl WorldConfig {
         config
     }
 
-    /// The world behind the gateway: everything on the machine `localhost`, brokers on ports from
-    /// `kafka_port` on, so that what the brokers advertise is where the gateway listens.
+    /// The world behind the gateway: each process on a machine of its own name, all of them found
+    /// at `localhost`, brokers at ports from `kafka_port` on, so that what they advertise is where
+    /// the gateway listens. Its host publishes these ports.
     pub fn gateway(
         brokers: usize,
         zookeepers: usize,
@@ -297,17 +298,13 @@ impl WorldConfig {
         let profile = Profile::Native;
         let mut config = Self::of_profile(profile, seed, &bootstrap.join(","), &zookeeper);
         let mut add = |name: String, program, properties| {
-            let machine = host.to_owned();
+            let machine = name.clone();
             config.processes.push(ProcessConfig { name, machine, program, properties });
         };
         for (id, port) in (1..=zookeepers).zip(zookeeper_port..) {
             let mut server = zookeeper_properties(profile);
             server.set("clientPort", port.to_string());
-            // One machine, so each server has ports of its own.
-            let member = |id: usize| {
-                let offset = u16::try_from(id).unwrap_or_default() - 1;
-                (host.to_owned(), QUORUM_PORT + offset, ELECTION_PORT + offset)
-            };
+            let member = |id| (format!("zookeeper-{id}"), QUORUM_PORT, ELECTION_PORT);
             ensemble(&mut server, id, zookeepers, member);
             add(format!("zookeeper-{id}"), Program::ZooKeeper, server);
         }

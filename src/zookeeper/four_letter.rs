@@ -18,6 +18,11 @@ const WORDS: [&str; 14] = [
     "conf", "cons", "crst", "dump", "envi", "isro", "mntr", "ruok", "srst", "srvr", "stat", "wchc",
     "wchp", "wchs",
 ];
+/// True when `bytes`, the first of a connection, are such a word instead of a frame's length.
+pub fn is_four_letter_word(bytes: &[u8]) -> bool {
+    bytes.get(..4).is_some_and(|first| WORDS.iter().any(|word| word.as_bytes() == first))
+}
+
 /// What `srvr` calls the version that is emulated.
 const VERSION: &str =
     "3.5.9-83df9301aa5c2a5d284a9940177808c01bc35cef, built on 01/06/2021 19:49 GMT";

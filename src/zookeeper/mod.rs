@@ -26,4 +26,5 @@ mod txn_log;
 mod watch;
 mod written;
 
+pub use four_letter::is_four_letter_word;
 pub use server::ZooKeeperServer;

@@ -1,134 +1,135 @@
-//! Command line of the gateway.
+//! The gateway's life: opening, serving, stopping.
 
-use kafkarium::base::{Endpoint, Span, limits};
+#[path = "options.rs"]
+mod options;
+
+use kafkarium::base::{Endpoint, Span, Time};
 use kafkarium::host::LocalHost;
-use kafkarium::host::tcp::{DataDir, Gateway, Port, Said};
+use kafkarium::host::tcp::{DataDir, Gateway, LineSource, Port, Protocol, Said};
+use kafkarium::node::Program;
 use kafkarium::world::{World, WorldConfig, launch};
+use options::{Options, USAGE};
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const USAGE: &str = "usage: gateway [--brokers N] [--zookeepers N] [--kafka-port P] \
-    [--zookeeper-port P] [--data DIR] [--script FILE] [--bind ADDRESS] [--seed N]";
+/// Virtual time that processes have to stop cleanly.
+const STOP_PATIENCE: Span = Span::from_secs(30);
 
-/// Virtual time that a process has to stop cleanly.
-const STOP_PATIENCE: Span = Span::from_secs(10);
-
-struct Options {
-    brokers: u16,
-    zookeepers: u16,
-    kafka_port: u16,
-    zookeeper_port: u16,
-    data: Option<String>,
-    script: Option<String>,
-    bind: String,
-    seed: u64,
-}
-
-impl Options {
-    fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self {
-            brokers: 3,
-            zookeepers: 1,
-            kafka_port: 9092,
-            zookeeper_port: 2181,
-            data: None,
-            script: None,
-            bind: "127.0.0.1".to_owned(),
-            seed: 1,
-        };
-        while let Some(option) = words.next() {
-            let value = words.next().ok_or_else(|| format!("{option} needs a value"))?;
-            let number =
-                || value.parse::<u16>().map_err(|_| format!("{option} {value}: no number"));
-            match option.as_str() {
-                "--brokers" => options.brokers = number()?,
-                "--zookeepers" => options.zookeepers = number()?,
-                "--kafka-port" => options.kafka_port = number()?,
-                "--zookeeper-port" => options.zookeeper_port = number()?,
-                "--data" => options.data = Some(value),
-                "--script" => options.script = Some(value),
-                "--bind" => options.bind = value,
-                "--seed" => options.seed = u64::from(number()?),
-                _ => return Err(format!("{option} is not an option")),
-            }
-        }
-        if options.zookeepers == 0 || options.zookeepers > 7 {
-            return Err("--zookeepers: from 1 to 7".to_owned());
-        }
-        if options.brokers == 0 || options.brokers > 20 {
-            return Err("--brokers: from 1 to 20".to_owned());
-        }
-        Ok(options)
-    }
-}
-
-/// Runs the gateway until its input ends with `quit`.
+/// Runs the gateway until it is told to quit, or a signal ends it.
 pub(super) fn main() -> ExitCode {
-    match Options::parse(std::env::args().skip(1)).and_then(|options| serve(&options)) {
-        Ok(()) => ExitCode::SUCCESS,
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
         Err(why) => {
             print_to(&mut io::stderr(), &format!("{why}\n{USAGE}"));
-            ExitCode::from(2)
+            return ExitCode::from(2);
+        }
+    };
+    match serve(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            print_to(&mut io::stderr(), &why);
+            ExitCode::FAILURE
         }
     }
 }
 
 fn serve(options: &Options) -> Result<(), String> {
-    let mut config = WorldConfig::gateway(
-        usize::from(options.brokers),
-        usize::from(options.zookeepers),
-        options.seed,
-        options.kafka_port,
-        options.zookeeper_port,
-    );
-    config.epoch = kafkarium::base::Time::from_millis(real_millis());
-    let world = World::new(config);
     let data = options.data.as_ref().map(DataDir::open).transpose();
     let data = data.map_err(|error| format!("--data: {error}"))?;
-    let specs: Vec<_> = world.specs().cloned().collect();
-    let mut host = LocalHost::new(world, launch);
-    if let Some(data) = &data {
-        for spec in specs {
-            let volume = data.load(&spec.name).map_err(|error| format!("--data: {error}"))?;
-            host.give_volume(spec.id, volume);
-        }
-    }
-    let brokers = (0..options.brokers).map(|n| (options.kafka_port + n, limits::FRAME_BYTES_MAX));
-    let zookeepers =
-        (0..options.zookeepers).map(|n| (options.zookeeper_port + n, limits::JUTE_BYTES_MAX));
-    let ports: Vec<Port> = brokers
-        .chain(zookeepers)
-        .map(|(port, frame_bytes_max)| Port {
-            endpoint: Endpoint::new("localhost", port),
-            frame_bytes_max,
-        })
-        .collect();
-    let mut gateway = Gateway::open(host, &options.bind, &ports, data)
-        .map_err(|error| format!("{}: {error}", options.bind))?;
-    let listening: Vec<String> = ports.iter().map(|port| port.endpoint.port.to_string()).collect();
-    print_to(&mut io::stdout(), &format!("listening on {} {}", options.bind, listening.join(" ")));
+    let mut gateway = open(options, data)?;
+    on_signal(gateway.stopper())?;
     read_lines(&gateway, options.script.as_deref())?;
-    let mut say = |said| {
-        if let Said::Answer(outcome) = said {
-            match outcome {
-                Ok(text) => print_to(&mut io::stdout(), &text),
-                Err(why) => print_to(&mut io::stderr(), &why),
-            }
+    let mut say = |said| match said {
+        Said::Answer(Ok(text)) => print_to(&mut io::stdout(), &text),
+        Said::Answer(Err(text)) | Said::Ended(text) | Said::Logged(text) => {
+            print_to(&mut io::stderr(), &text);
         }
     };
-    while gateway.serve(&mut say) {}
-    gateway.stop(STOP_PATIENCE);
+    let stored = |error| format!("--data: {error}");
+    while gateway.serve(&mut say).map_err(stored)? {}
+    gateway.stop(STOP_PATIENCE).map_err(stored)?;
+    print_to(&mut io::stdout(), "stopped");
     Ok(())
 }
 
-/// Feeds the script, then the terminal, to the gateway.
-fn read_lines(gateway: &Gateway, script: Option<&str>) -> Result<(), String> {
-    let obey = gateway.lines();
-    if let Some(file) = script {
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
-        text.lines().filter(|line| !line.starts_with('#')).for_each(|line| obey(line.to_owned()));
+/// A gateway whose ports are open.
+fn open(options: &Options, data: Option<DataDir>) -> Result<Gateway, String> {
+    let real = real_time();
+    let mut config = WorldConfig::gateway(
+        usize::from(options.brokers),
+        usize::from(options.zookeepers),
+        // A gateway that was started again must not draw the numbers of its last life once more:
+        // what is on its volumes has names made of them.
+        options.seed.unwrap_or_else(|| real.as_micros()),
+        options.kafka_port,
+        options.zookeeper_port,
+    );
+    config.epoch = real;
+    for process in &mut config.processes {
+        if process.program == Program::Broker {
+            options.overrides.iter().for_each(|(key, value)| process.properties.set(key, value));
+        }
     }
+    let ports: Vec<Port> = config.processes.iter().map(|p| port_of(options, &p.name)).collect();
+    let world = World::new(config);
+    let specs: Vec<_> = world.specs().cloned().collect();
+    let mut host = LocalHost::new(world, launch);
+    let room = options.volume_mib.saturating_mul(1024 * 1024);
+    for spec in specs {
+        let volume = match &data {
+            Some(data) => {
+                data.load(&spec.name, room).map_err(|error| format!("--data: {error}"))?
+            }
+            None => kafkarium::disk::Volume::with_room(room),
+        };
+        host.give_volume(spec.id, volume);
+    }
+    let mut gateway = Gateway::open(host, &options.bind, &ports, data)
+        .map_err(|error| format!("{}: {error}", options.bind))?;
+    gateway.tell_log(options.log);
+    for (kind, protocol) in [("kafka", Protocol::Kafka), ("zookeeper", Protocol::ZooKeeper)] {
+        let of_kind = ports.iter().filter(|port| port.protocol == protocol);
+        let list: Vec<_> =
+            of_kind.map(|p| format!("{}:{}", options.bind, p.endpoint.port)).collect();
+        print_to(&mut io::stdout(), &format!("{kind} {}", list.join(",")));
+    }
+    Ok(gateway)
+}
+
+/// The port of the process called `name`, which ends with its number.
+fn port_of(options: &Options, name: &str) -> Port {
+    let (kind, number) = name.rsplit_once('-').unwrap_or((name, "1"));
+    let place = number.parse::<u16>().unwrap_or(1) - 1;
+    let (first, protocol) = match kind {
+        "zookeeper" => (options.zookeeper_port, Protocol::ZooKeeper),
+        _ => (options.kafka_port, Protocol::Kafka),
+    };
+    let endpoint = Endpoint::new("localhost", first + place);
+    Port { endpoint, process: name.to_owned(), protocol }
+}
+
+/// The first signal stops the brokers cleanly, the second ends everything at once.
+fn on_signal(stop: impl Fn() + Send + 'static) -> Result<(), String> {
+    let stopping = AtomicBool::new(false);
+    let handler = move || {
+        if stopping.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        stop();
+    };
+    ctrlc::set_handler(handler).map_err(|error| format!("signals: {error}"))
+}
+
+/// Feeds the script and the terminal to the gateway.
+fn read_lines(gateway: &Gateway, script: Option<&str>) -> Result<(), String> {
+    if let Some(file) = script {
+        let obey = gateway.lines(LineSource::Script);
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+        text.lines().for_each(|line| obey(line.to_owned()));
+    }
+    let obey = gateway.lines(LineSource::Terminal);
     #[expect(clippy::disallowed_methods, reason = "the terminal blocks; the world does not")]
     std::thread::spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
@@ -138,10 +139,10 @@ fn read_lines(gateway: &Gateway, script: Option<&str>) -> Result<(), String> {
     Ok(())
 }
 
-fn real_millis() -> u64 {
+fn real_time() -> Time {
     #[expect(clippy::disallowed_methods, reason = "the gateway's world begins now")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(0)
+    Time::from_micros(u64::try_from(now.as_micros()).unwrap_or(0))
 }
 
 fn print_to(out: &mut dyn Write, text: &str) {

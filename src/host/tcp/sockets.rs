@@ -1,11 +1,11 @@
-//! Real sockets: a thread that accepts for each port, and two threads for each connection, which cut
-//! the stream into frames and write frames out.
+//! Real sockets: a thread that accepts for each port, and two for each connection (`stream`).
 
-use super::Port;
-use crate::base::{Endpoint, SortedMap};
-use crate::wire::frame::{FrameSplitter, length_prefix};
+use super::flow::Flow;
+use super::stream::{self, Connection};
+use super::{InboundBytes, Port};
+use crate::base::{Endpoint, SortedMap, SortedSet};
 use bytes::Bytes;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -13,9 +13,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 /// Most connections at a time; further ones are closed at once.
-const CONNECTIONS_MAX: usize = 512;
-/// A connection that sends only a part of a frame for so long is closed.
-const HALF_FRAME_PATIENCE: Duration = Duration::from_secs(30);
+pub const CONNECTIONS_MAX: usize = 512;
+/// How long a port takes a breath when it cannot accept, for want of file descriptors for example.
+const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
 /// A real connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -43,12 +43,20 @@ pub(super) enum Event {
         socket: SocketId,
     },
     /// A line of the terminal or a script.
-    Line(String),
+    Line {
+        /// Which of the two it is from.
+        from: super::LineSource,
+        /// The line.
+        line: String,
+    },
+    /// The process was told to end.
+    Stop,
 }
 
 struct Open {
     stream: TcpStream,
     writer: Sender<Bytes>,
+    flow: Arc<Flow>,
     /// Lets the reader begin: a frame must not enter before the connection stands in the world.
     start: Option<Sender<()>>,
 }
@@ -58,6 +66,8 @@ pub(super) struct Sockets {
     open: SortedMap<SocketId, Open>,
     fresh: Receiver<(SocketId, Open)>,
     count: Arc<AtomicUsize>,
+    /// Those of which something has not been taken up in the world.
+    loaded: SortedSet<SocketId>,
 }
 
 impl Sockets {
@@ -66,6 +76,7 @@ impl Sockets {
         let (newcomer, fresh) = channel();
         let ids = Arc::new(AtomicU64::new(1));
         let count = Arc::new(AtomicUsize::new(0));
+        let mut acceptors = Vec::new();
         for port in ports {
             let listener = TcpListener::bind((bind, port.endpoint.port)).map_err(|error| {
                 io::Error::new(error.kind(), format!("port {}: {error}", port.endpoint.port))
@@ -77,9 +88,12 @@ impl Sockets {
                 ids: ids.clone(),
                 count: count.clone(),
             };
+            acceptors.push((acceptor, listener));
+        }
+        for (acceptor, listener) in acceptors {
             run(move || acceptor.accept(&listener));
         }
-        Ok(Self { open: SortedMap::new(), fresh, count })
+        Ok(Self { open: SortedMap::new(), fresh, count, loaded: SortedSet::new() })
     }
 
     fn meet(&mut self) {
@@ -97,21 +111,38 @@ impl Sockets {
         }
     }
 
-    /// Writes a frame.
-    pub fn send(&mut self, socket: SocketId, frame: Bytes) {
-        self.meet();
+    /// A frame of `bytes` entered the world.
+    pub fn entered(&mut self, socket: SocketId, bytes: usize) {
         if let Some(open) = self.open.get(&socket) {
-            // A writer that is gone has been told of by its reader.
-            let _ = open.writer.send(frame);
+            open.flow.entered(bytes);
+            self.loaded.insert(socket);
         }
     }
 
-    /// Ends a connection from this side, after what was written.
-    pub fn close(&mut self, socket: SocketId, reset: bool) {
+    /// Tells the readers that wait what the world has taken up; `unread` says what is left.
+    pub fn relieve(&mut self, unread: impl Fn(SocketId) -> InboundBytes) {
+        let open = &self.open;
+        self.loaded.retain(|socket| {
+            open.get(socket).is_some_and(|open| !open.flow.set_unread(unread(*socket)))
+        });
+    }
+
+    /// Writes a frame. A peer that lets too much wait is cut off; its reader tells of it.
+    pub fn send(&mut self, socket: SocketId, frame: Bytes) {
         self.meet();
-        if let Some(open) = self.open.get(&socket)
-            && reset
-        {
+        let Some(open) = self.open.get(&socket) else { return };
+        if open.flow.leave(frame.len()) {
+            // A writer that is gone has been told of by its reader.
+            let _ = open.writer.send(frame);
+        } else {
+            self.reset(socket);
+        }
+    }
+
+    /// Ends a connection at once, in both directions.
+    pub fn reset(&mut self, socket: SocketId) {
+        self.meet();
+        if let Some(open) = self.open.get(&socket) {
             // It may have ended already.
             let _ = open.stream.shutdown(Shutdown::Both);
         }
@@ -120,16 +151,11 @@ impl Sockets {
     /// Lets go of a connection; its writer finishes and closes.
     pub fn forget(&mut self, socket: SocketId) {
         self.meet();
-        if self.open.remove(&socket).is_some() {
+        self.loaded.remove(&socket);
+        if let Some(open) = self.open.remove(&socket) {
+            open.flow.end();
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
-    }
-
-    /// Tells the person at the terminal of trouble.
-    #[expect(clippy::unused_self, reason = "all output of the host leaves by its sockets' owner")]
-    pub fn complain(&self, text: &str) {
-        // Nobody is left to hear when this fails.
-        let _ = writeln!(io::stderr(), "{text}");
     }
 }
 
@@ -145,6 +171,8 @@ impl Acceptor {
     fn accept(&self, listener: &TcpListener) {
         for stream in listener.incoming() {
             let Ok(stream) = stream else {
+                #[expect(clippy::disallowed_methods, reason = "a thread of its own may wait")]
+                std::thread::sleep(ACCEPT_BACK_OFF);
                 continue;
             };
             if self.count.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX
@@ -162,59 +190,25 @@ impl Acceptor {
         let (writer, frames) = channel();
         let (start, started) = channel();
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-        let open = Open { stream, writer, start: Some(start) };
+        let flow = Arc::new(Flow::default());
+        let connection = Connection { socket, flow: flow.clone(), plain: Arc::default() };
+        let open = Open { stream, writer, flow, start: Some(start) };
         self.newcomer.send((socket, open)).map_err(|_| gone())?;
         let endpoint = self.port.endpoint.clone();
         self.events.send(Event::Accepted { socket, endpoint }).map_err(|_| gone())?;
-        let (events, frame_bytes_max) = (self.events.clone(), self.port.frame_bytes_max);
+        let (events, port) = (self.events.clone(), self.port.clone());
+        let of_reader = connection.clone();
         run(move || {
             if started.recv().is_ok() {
                 // However it ended, the connection is over.
-                let _ = read(reading, socket, frame_bytes_max, &events);
+                let _ = stream::read(reading, &of_reader, &port, &events);
             }
+            // A gateway that is gone has nobody to tell.
             let _ = events.send(Event::Ended { socket });
         });
-        run(move || write(writing, &frames));
+        run(move || stream::write(writing, &connection, &frames));
         Ok(())
     }
-}
-
-/// Reads frames until the stream ends.
-fn read(
-    mut stream: TcpStream,
-    socket: SocketId,
-    frame_bytes_max: usize,
-    events: &Sender<Event>,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let mut splitter = FrameSplitter::new(frame_bytes_max);
-    let mut buffer = vec![0; 64 * 1024];
-    let mut inside_frame = false;
-    loop {
-        stream.set_read_timeout(inside_frame.then_some(HALF_FRAME_PATIENCE))?;
-        let count = stream.read(&mut buffer)?;
-        if count == 0 {
-            return Ok(());
-        }
-        splitter.push(&buffer[..count]);
-        while let Some(frame) = splitter.next_frame()? {
-            events.send(Event::Frame { socket, frame })?;
-        }
-        inside_frame = splitter.is_inside_frame();
-    }
-}
-
-/// Writes frames until there will be no more, then closes.
-fn write(mut stream: TcpStream, frames: &Receiver<Bytes>) {
-    while let Ok(frame) = frames.recv() {
-        let mut bytes = Vec::with_capacity(frame.len() + 4);
-        bytes.extend_from_slice(&length_prefix(&frame));
-        bytes.extend_from_slice(&frame);
-        if stream.write_all(&bytes).is_err() {
-            break;
-        }
-    }
-    // It may have ended already.
-    let _ = stream.shutdown(Shutdown::Both);
 }
 
 #[expect(clippy::disallowed_methods, reason = "sockets block; the world itself has one thread")]

@@ -76,7 +76,7 @@ impl Network {
         to: &Endpoint,
         cause: Cause,
     ) {
-        let target = self.machine_named(&to.host);
+        let target = self.machine_at(to);
         let connection = Connection::dialled(who, machine, target.unwrap_or(machine));
         self.connections.insert(conn, connection);
         if target.is_some() {
