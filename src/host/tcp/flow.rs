@@ -96,7 +96,8 @@ mod tests {
         #[expect(clippy::disallowed_methods, reason = "a test of what threads share")]
         let thread = std::thread::spawn(move || {
             done.send(()).expect("the test listens");
-            done.send(assert!(reader.enter(1))).expect("the test listens");
+            assert!(reader.enter(1));
+            done.send(()).expect("the test listens");
         });
         waiting.recv().expect("the reader runs");
         assert!(waiting.try_recv().is_err(), "it must wait");

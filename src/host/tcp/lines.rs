@@ -53,13 +53,13 @@ impl Lines {
             let (verb, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
             match verb {
                 "quit" | "exit" => return Some(Order::Quit),
-                "wait" => match parse_wait(rest.trim()) {
-                    Some(span) => self.not_before = now + span,
-                    None => {
+                "wait" => {
+                    let Some(span) = parse_wait(rest.trim()) else {
                         let text = format!("{line}: should be wait SECONDS, 5 or 0.5 or 500ms");
                         return Some(Order::Bad(text));
-                    }
-                },
+                    };
+                    self.not_before = now + span;
+                }
                 _ => return Some(Order::Act(line.to_owned())),
             }
         }

@@ -269,11 +269,11 @@ impl Gateway {
                     let name = name(*process).map_or("?", String::as_str);
                     say(Said::Ended(format!("{name} exited: {message}")));
                 }
-                TraceEvent::Logged { level, text, logger } => {
-                    if self.log.is_some_and(|least| *level >= least) {
-                        let name = record.source.and_then(name).map_or("world", String::as_str);
-                        say(Said::Logged(format!("{name} {level:?} {text} ({logger})")));
-                    }
+                TraceEvent::Logged { level, text, logger }
+                    if self.log.is_some_and(|least| *level >= least) =>
+                {
+                    let name = record.source.and_then(name).map_or("world", String::as_str);
+                    say(Said::Logged(format!("{name} {level:?} {text} ({logger})")));
                 }
                 _ => {}
             }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// How long a peer may take for its first frame, and for the rest of any frame once it has begun.
 const FRAME_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a peer may say nothing: Kafka's `connections.max.idle.ms`.
-const IDLE_PATIENCE: Duration = Duration::from_secs(600);
+const IDLE_PATIENCE: Duration = Duration::from_mins(10);
 /// How long a peer may take nothing of what is written to it.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// Frames that wait together are written together, up to so many bytes.

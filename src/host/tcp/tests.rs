@@ -144,7 +144,9 @@ fn no_more_connections_than_there_may_be() {
         crowd.len() <= CONNECTIONS_MAX
     });
     assert_eq!(crowd.len(), CONNECTIONS_MAX);
-    crowd.iter().for_each(|stream| stream.shutdown(Shutdown::Both).expect("an open socket"));
+    for stream in crowd {
+        stream.shutdown(Shutdown::Both).expect("an open socket");
+    }
     serve_until_ready(&mut gateway, kafka);
 }
 
