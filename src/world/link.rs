@@ -103,6 +103,14 @@ impl Network {
         self.published.get(to).copied().or_else(|| self.machine_named(&to.host))
     }
 
+    /// Whether somebody listens at `to`; none when its machine cannot even say so.
+    pub fn listens(&self, to: &Endpoint) -> Option<bool> {
+        let Some(id) = self.machine_at(to) else { return Some(false) };
+        let machine = self.machine(id);
+        let is_reached = machine.powered && !machine.isolated_in && !machine.isolated_out;
+        is_reached.then(|| self.listeners.contains_key(&(id, to.port)))
+    }
+
     /// Who is at the other end of a connection that was dialled as `id`, what it is called there,
     /// and how many bytes are on their way.
     pub fn inbound(&self, id: ConnId) -> Option<(ProcessId, ConnId, usize)> {

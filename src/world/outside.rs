@@ -12,6 +12,17 @@ use bytes::Bytes;
 /// Host name of everybody outside: the gateway stands on the machine that they call so.
 pub const OUTSIDE: &str = "127.0.0.1";
 
+/// What somebody outside finds at an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// Somebody listens there.
+    Listening,
+    /// The machine answers that nobody does.
+    Refused,
+    /// No answer: the machine has no power, or is cut off.
+    Silent,
+}
+
 const STRANGER: Who = Who { process: ProcessId::OUTSIDE, incarnation: Incarnation(0) };
 
 impl World {
@@ -32,14 +43,25 @@ impl World {
         conn
     }
 
+    /// What somebody outside would find at `to` now.
+    pub fn reach_from_outside(&self, to: &Endpoint) -> Reach {
+        match self.network.listens(to) {
+            None => Reach::Silent,
+            Some(true) => Reach::Listening,
+            Some(false) => Reach::Refused,
+        }
+    }
+
     /// Somebody outside sends a frame, now. Nothing comes of it when the connection has ended.
     pub fn send_from_outside(&mut self, conn: ConnId, frame: Bytes) {
+        self.trace_cuts(self.clock);
         let (at, cause) = (self.clock, Cause::Beginning);
         self.network.send(at, STRANGER, conn, frame, cause, &mut self.trace);
     }
 
     /// Somebody outside hangs up, now.
     pub fn hang_up_from_outside(&mut self, conn: ConnId) {
+        self.trace_cuts(self.clock);
         let (at, cause) = (self.clock, Cause::Beginning);
         self.network.hang_up(at, STRANGER, conn, cause, &mut self.trace);
     }

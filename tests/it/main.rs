@@ -11,6 +11,7 @@ mod same_everywhere;
 mod tidy;
 mod volume_contract;
 mod world_links;
+mod world_outside;
 mod world_replay;
 mod zookeeper_bytes;
 mod zookeeper_moves;

@@ -28,8 +28,8 @@ use std::str::FromStr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-/// Longest real time for which the world is left alone, so that nothing waits for it for long.
-const NAP_MAX: Duration = Duration::from_millis(50);
+/// Longest real time until the ports are looked at again.
+const NAP_MAX: Duration = Duration::from_millis(2);
 
 /// What is spoken on a port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -170,6 +170,7 @@ impl Gateway {
             let conn = conns_of.get(&socket);
             InboundBytes(conn.map_or(0, |conn| host.unread_from_outside(*conn)))
         });
+        self.welcome(say);
         self.obey_lines(say);
         self.tell_news(say);
         if self.stopping {
@@ -204,16 +205,22 @@ impl Gateway {
         Duration::from_micros(next.since(self.now()).as_micros()).min(NAP_MAX)
     }
 
+    /// Brings those who have connected into the world.
+    fn welcome(&mut self, say: &mut dyn FnMut(Said)) {
+        let world = self.host.world();
+        let complain = |why| say(Said::Answer(Err(why)));
+        for (socket, to) in self.sockets.accept(|to| world.reach_from_outside(to), complain) {
+            let conn = self.host.world_mut().dial_from_outside(&to);
+            self.sockets_of.insert(conn, socket);
+            self.conns_of.insert(socket, conn);
+        }
+    }
+
     /// Takes one event and all that are there already.
     fn take(&mut self, first: Event) {
         let mut event = Some(first);
         while let Some(next) = event {
             match next {
-                Event::Accepted { socket, endpoint } => {
-                    let conn = self.host.world_mut().dial_from_outside(&endpoint);
-                    self.sockets_of.insert(conn, socket);
-                    self.conns_of.insert(socket, conn);
-                }
                 Event::Frame { socket, frame } => {
                     if let Some(conn) = self.conns_of.get(&socket) {
                         self.sockets.entered(socket, frame.len());

@@ -1,21 +1,19 @@
-//! Real sockets: a thread that accepts for each port, and two for each connection (`stream`).
+//! Real sockets: the ports, which are open as long as somebody listens there in the world, and two
+//! threads for each connection (`stream`).
 
 use super::flow::Flow;
 use super::stream::{self, Connection};
 use super::{InboundBytes, Port};
 use crate::base::{Endpoint, SortedMap, SortedSet};
+use crate::world::outside::Reach;
 use bytes::Bytes;
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Sender, channel};
 
 /// Most connections at a time; further ones are closed at once.
 pub const CONNECTIONS_MAX: usize = 512;
-/// How long a port takes a breath when it cannot accept, for want of file descriptors for example.
-const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
 /// A real connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -23,13 +21,6 @@ pub(super) struct SocketId(u64);
 
 /// What happens outside.
 pub(super) enum Event {
-    /// Somebody connected.
-    Accepted {
-        /// The new connection.
-        socket: SocketId,
-        /// The port, as the world knows it.
-        endpoint: Endpoint,
-    },
     /// A whole frame arrived.
     Frame {
         /// On which connection.
@@ -61,50 +52,96 @@ struct Open {
     start: Option<Sender<()>>,
 }
 
+/// A port of this machine.
+struct Door {
+    port: Port,
+    listener: Option<TcpListener>,
+    /// Set while it cannot be opened, so that this is told once.
+    is_stuck: bool,
+}
+
 /// All open sockets.
 pub(super) struct Sockets {
+    bind: String,
+    doors: Vec<Door>,
+    events: Sender<Event>,
     open: SortedMap<SocketId, Open>,
-    fresh: Receiver<(SocketId, Open)>,
-    count: Arc<AtomicUsize>,
+    next_id: u64,
     /// Those of which something has not been taken up in the world.
     loaded: SortedSet<SocketId>,
 }
 
 impl Sockets {
-    /// Opens `ports` on the address `bind`.
+    /// Sockets on the address `bind`; each of `ports` must be free.
     pub fn open(bind: &str, ports: &[Port], events: &Sender<Event>) -> io::Result<Self> {
-        let (newcomer, fresh) = channel();
-        let ids = Arc::new(AtomicU64::new(1));
-        let count = Arc::new(AtomicUsize::new(0));
-        let mut acceptors = Vec::new();
-        for port in ports {
-            let listener = TcpListener::bind((bind, port.endpoint.port)).map_err(|error| {
-                io::Error::new(error.kind(), format!("port {}: {error}", port.endpoint.port))
-            })?;
-            let acceptor = Acceptor {
-                port: port.clone(),
-                events: events.clone(),
-                newcomer: newcomer.clone(),
-                ids: ids.clone(),
-                count: count.clone(),
-            };
-            acceptors.push((acceptor, listener));
-        }
-        for (acceptor, listener) in acceptors {
-            run(move || acceptor.accept(&listener));
-        }
-        Ok(Self { open: SortedMap::new(), fresh, count, loaded: SortedSet::new() })
+        // All at once, so that a port that is named twice is found too.
+        let free: io::Result<Vec<TcpListener>> = ports.iter().map(|p| listen(bind, p)).collect();
+        free?;
+        let door = |port: &Port| Door { port: port.clone(), listener: None, is_stuck: false };
+        Ok(Self {
+            bind: bind.to_owned(),
+            doors: ports.iter().map(door).collect(),
+            events: events.clone(),
+            open: SortedMap::new(),
+            next_id: 0,
+            loaded: SortedSet::new(),
+        })
     }
 
-    fn meet(&mut self) {
-        while let Ok((socket, open)) = self.fresh.try_recv() {
-            self.open.insert(socket, open);
+    /// Opens and closes ports as the world listens, and takes in who has connected; returns the new
+    /// connections with the port of each. `complain` hears of ports that cannot be opened.
+    pub fn accept(
+        &mut self,
+        reach: impl Fn(&Endpoint) -> Reach,
+        mut complain: impl FnMut(String),
+    ) -> Vec<(SocketId, Endpoint)> {
+        let mut newcomers = Vec::new();
+        for place in 0..self.doors.len() {
+            let door = &mut self.doors[place];
+            match reach(&door.port.endpoint) {
+                Reach::Refused => door.listener = None,
+                // The kernel takes calls, and nobody answers.
+                Reach::Silent => continue,
+                Reach::Listening => door.open(&self.bind, &mut complain),
+            }
+            let port = door.port.clone();
+            while let Some(stream) = self.doors[place].next_caller() {
+                if self.open.len() < CONNECTIONS_MAX {
+                    // A stream that cannot be set up has ended already.
+                    let socket = self.welcome(stream, port.clone()).ok();
+                    newcomers.extend(socket.map(|socket| (socket, port.endpoint.clone())));
+                }
+            }
         }
+        newcomers
+    }
+
+    fn welcome(&mut self, stream: TcpStream, port: Port) -> io::Result<SocketId> {
+        stream.set_nonblocking(false)?;
+        stream.set_nodelay(true)?;
+        self.next_id += 1;
+        let socket = SocketId(self.next_id);
+        let (reading, writing) = (stream.try_clone()?, stream.try_clone()?);
+        let (writer, frames) = channel();
+        let (start, started) = channel();
+        let flow = Arc::new(Flow::default());
+        let connection = Connection { socket, flow: flow.clone(), plain: Arc::default() };
+        self.open.insert(socket, Open { stream, writer, flow, start: Some(start) });
+        let (events, of_reader) = (self.events.clone(), connection.clone());
+        run(move || {
+            if started.recv().is_ok() {
+                // However it ended, the connection is over.
+                let _ = stream::read(reading, &of_reader, &port, &events);
+            }
+            // A gateway that is gone has nobody to tell.
+            let _ = events.send(Event::Ended { socket });
+        });
+        run(move || stream::write(writing, &connection, &frames));
+        Ok(socket)
     }
 
     /// The connection stands in the world: its frames may come.
     pub fn start(&mut self, socket: SocketId) {
-        self.meet();
         if let Some(start) = self.open.get_mut(&socket).and_then(|open| open.start.take()) {
             // A reader that is gone has nothing to begin.
             let _ = start.send(());
@@ -129,7 +166,6 @@ impl Sockets {
 
     /// Writes a frame. A peer that lets too much wait is cut off; its reader tells of it.
     pub fn send(&mut self, socket: SocketId, frame: Bytes) {
-        self.meet();
         let Some(open) = self.open.get(&socket) else { return };
         if open.flow.leave(frame.len()) {
             // A writer that is gone has been told of by its reader.
@@ -141,7 +177,6 @@ impl Sockets {
 
     /// Ends a connection at once, in both directions.
     pub fn reset(&mut self, socket: SocketId) {
-        self.meet();
         if let Some(open) = self.open.get(&socket) {
             // It may have ended already.
             let _ = open.stream.shutdown(Shutdown::Both);
@@ -150,65 +185,47 @@ impl Sockets {
 
     /// Lets go of a connection; its writer finishes and closes.
     pub fn forget(&mut self, socket: SocketId) {
-        self.meet();
         self.loaded.remove(&socket);
         if let Some(open) = self.open.remove(&socket) {
             open.flow.end();
-            self.count.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
-struct Acceptor {
-    port: Port,
-    events: Sender<Event>,
-    newcomer: Sender<(SocketId, Open)>,
-    ids: Arc<AtomicU64>,
-    count: Arc<AtomicUsize>,
-}
-
-impl Acceptor {
-    fn accept(&self, listener: &TcpListener) {
-        for stream in listener.incoming() {
-            let Ok(stream) = stream else {
-                #[expect(clippy::disallowed_methods, reason = "a thread of its own may wait")]
-                std::thread::sleep(ACCEPT_BACK_OFF);
-                continue;
-            };
-            if self.count.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX
-                || self.welcome(stream).is_err()
-            {
-                self.count.fetch_sub(1, Ordering::Relaxed);
+impl Door {
+    fn open(&mut self, bind: &str, complain: &mut impl FnMut(String)) {
+        if self.listener.is_some() {
+            return;
+        }
+        match listen(bind, &self.port) {
+            Ok(listener) => {
+                self.listener = Some(listener);
+                self.is_stuck = false;
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_stuck, true) {
+                    complain(error.to_string());
+                }
             }
         }
     }
 
-    fn welcome(&self, stream: TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        let socket = SocketId(self.ids.fetch_add(1, Ordering::Relaxed));
-        let (reading, writing) = (stream.try_clone()?, stream.try_clone()?);
-        let (writer, frames) = channel();
-        let (start, started) = channel();
-        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-        let flow = Arc::new(Flow::default());
-        let connection = Connection { socket, flow: flow.clone(), plain: Arc::default() };
-        let open = Open { stream, writer, flow, start: Some(start) };
-        self.newcomer.send((socket, open)).map_err(|_| gone())?;
-        let endpoint = self.port.endpoint.clone();
-        self.events.send(Event::Accepted { socket, endpoint }).map_err(|_| gone())?;
-        let (events, port) = (self.events.clone(), self.port.clone());
-        let of_reader = connection.clone();
-        run(move || {
-            if started.recv().is_ok() {
-                // However it ended, the connection is over.
-                let _ = stream::read(reading, &of_reader, &port, &events);
-            }
-            // A gateway that is gone has nobody to tell.
-            let _ = events.send(Event::Ended { socket });
-        });
-        run(move || stream::write(writing, &connection, &frames));
-        Ok(())
+    fn next_caller(&self) -> Option<TcpStream> {
+        // An error means that nobody calls, or that there are no descriptors left: then a caller
+        // waits until there are.
+        self.listener.as_ref()?.accept().ok().map(|(stream, _)| stream)
     }
+}
+
+fn listen(bind: &str, port: &Port) -> io::Result<TcpListener> {
+    let number = port.endpoint.port;
+    let open = || {
+        let listener = TcpListener::bind((bind, number))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    open()
+        .map_err(|error: io::Error| io::Error::new(error.kind(), format!("port {number}: {error}")))
 }
 
 #[expect(clippy::disallowed_methods, reason = "sockets block; the world itself has one thread")]

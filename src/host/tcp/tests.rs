@@ -62,18 +62,17 @@ const API_VERSIONS: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 255, 255];
 
 /// Serves until the broker answers; returns the connection on which it did.
 fn serve_until_ready(gateway: &mut Gateway, port: u16) -> TcpStream {
-    let ask = || {
-        let mut client = dial(port);
-        client.write_all(&API_VERSIONS).expect("a fresh socket");
-        client
-    };
-    let mut client = ask();
+    let mut client = None;
+    serve_until(gateway, || {
+        client = client.take().or_else(|| TcpStream::connect(("127.0.0.1", port)).ok());
+        client.is_some()
+    });
+    let mut client = client.expect("somebody listens");
+    client.set_read_timeout(Some(Duration::from_millis(1))).expect("a socket");
+    client.write_all(&API_VERSIONS).expect("an open socket");
     let mut answer = Vec::new();
     serve_until(gateway, || {
-        if !read_more(&mut client, &mut answer) {
-            // It did not listen yet.
-            client = ask();
-        }
+        assert!(read_more(&mut client, &mut answer), "it stays open");
         answer.len() > 8
     });
     assert_eq!(answer[4..8], [0, 0, 0, 7], "the correlation id");
@@ -134,7 +133,11 @@ fn what_is_no_frame_ends_its_connection_and_nothing_else() {
 fn no_more_connections_than_there_may_be() {
     let (mut gateway, kafka, _) = gateway();
     serve_until_ready(&mut gateway, kafka);
-    let mut crowd: Vec<TcpStream> = (0..CONNECTIONS_MAX + 5).map(|_| dial(kafka)).collect();
+    let mut crowd = Vec::new();
+    serve_until(&mut gateway, || {
+        crowd.push(dial(kafka));
+        crowd.len() == CONNECTIONS_MAX + 5
+    });
     let mut seen = Vec::new();
     serve_until(&mut gateway, || {
         crowd.retain_mut(|stream| {
@@ -146,6 +149,9 @@ fn no_more_connections_than_there_may_be() {
     assert_eq!(crowd.len(), CONNECTIONS_MAX);
     for stream in crowd {
         stream.shutdown(Shutdown::Both).expect("an open socket");
+    }
+    while !gateway.conns_of.is_empty() {
+        gateway.serve(&mut |_| {}).expect("no data directory");
     }
     serve_until_ready(&mut gateway, kafka);
 }
@@ -168,6 +174,7 @@ fn machines_can_be_cut_off_one_by_one() {
         open = open && read_more(&mut client, &mut answer);
     }
     assert!(!open, "a killed broker's connections end");
+    TcpStream::connect(("127.0.0.1", kafka)).expect_err("and nobody listens any more");
     gateway.stop(Span::from_secs(30)).expect("no data directory");
     assert!(gateway.host.world().specs().all(|spec| !gateway.host.world().is_alive(spec.id)));
 }
