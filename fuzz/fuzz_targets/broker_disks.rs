@@ -1,0 +1,5 @@
+//! `cargo fuzz run broker_disks`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| kafkarium_fuzz::run("broker_disks", data));
