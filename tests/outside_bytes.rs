@@ -59,7 +59,7 @@ const RECORDS_BYTES: usize = 4 * kafkarium::base::limits::RECORDS_BYTES_MAX;
 fn take(target: &Target, input: &[u8]) {
     PEAK.with(|peak| peak.set(HELD.get()));
     let before = HELD.get();
-    (target.run)(input);
+    outside::run(target.name, input);
     let held = usize::try_from(PEAK.get() - before).unwrap_or(0);
     if let Some(factor) = target.bytes_per_byte {
         let most = BASE_BYTES + RECORDS_BYTES + factor * input.len();
