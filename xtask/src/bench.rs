@@ -2,9 +2,10 @@
 
 use crate::Failure;
 use crate::process::{cargo, project_root, run};
-use crate::{build, size};
+use crate::{build, chromium, size};
 
-/// Prints one JSON object a line: the size of each file of the page, then what the native benches print.
+/// Prints one JSON object a line: the size of each file of the page, what it costs in a
+/// browser, then what the native benches print.
 pub fn bench(args: &[String]) -> Result<(), Failure> {
     let dist = build::release()?;
     for file in size::measure(&dist)? {
@@ -18,6 +19,12 @@ pub fn bench(args: &[String]) -> Result<(), Failure> {
             number(file.brotli)
         );
     }
+    let chromium = chromium::set_up()?;
+    let mut in_browser = cargo();
+    in_browser.args(["run", "--locked", "--quiet", "--package", "e2e", "--bin", "bench"]);
+    in_browser.env("KAFKARIUM_DIST", &dist);
+    chromium.tell(&mut in_browser);
+    run(&mut in_browser)?;
     if project_root().join("benches").is_dir() {
         run(cargo().args(["bench", "--locked", "--"]).args(args))?;
     }

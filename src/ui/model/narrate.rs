@@ -84,7 +84,7 @@ type Said = Option<(Weight, &'static str, String)>;
 fn world(event: &TraceEvent, name: &dyn Fn(ProcessId) -> String) -> Said {
     use TraceEvent as E;
     let said = match event {
-        E::ActionTaken { text } => (Weight::Plain, "term", format!("Action: {text}.")),
+        E::ActionTaken { text } => (Weight::Plain, "term", format!("Action: {}.", shortened(text))),
         E::ProcessStarted { process, incarnation } if incarnation.0 > 1 => (
             Weight::Change,
             "restart",
@@ -376,6 +376,15 @@ fn queue(record: &TraceRecord, name: &dyn Fn(ProcessId) -> String) -> Said {
         _ => return None,
     };
     Some(said)
+}
+
+/// An action in one line: a pasted file is an action too, and nobody reads it here.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 160;
+    match text.char_indices().nth(LONGEST) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+    }
 }
 
 /// A member id without the UUID that the coordinator puts behind the client id.

@@ -65,7 +65,12 @@ fn bad_records_are_answered_in_kafkas_words() {
     let value = "input[type=text]:not([list]):not([placeholder])";
     browser.execute(PASTE, &[json!(value), json!("0123456789ab"), json!(100_000)]);
     browser.find("button", "Send").click();
-    wait_for_text(&browser, "RecordTooLarge");
+    wait_for_text(&browser, "MESSAGE_TOO_LARGE");
+    let width = browser.execute("return document.querySelector('.stage').scrollWidth;", &[]);
+    assert!(
+        width.as_i64().is_some_and(|width| width < 1_440),
+        "the stage keeps its place: {width}"
+    );
 
     // Any bytes may be a key.
     send(&browser, "orders", "\u{0}\u{7f}\u{202e}\u{1f980}'\"&<", "odd");
