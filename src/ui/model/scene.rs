@@ -90,7 +90,7 @@ impl Scene {
             brokers,
             clients: clients.collect(),
             groups: groups.collect(),
-            zookeeper: before.zookeeper.renewed(band(picture)),
+            zookeeper: before.zookeeper.renewed(band(picture, &before.zookeeper)),
             partitions: before.partitions.renewed(truth),
             topics,
             names: picture

@@ -2,7 +2,7 @@
 
 use super::partitions::broker_view;
 use super::status::NodeStatus;
-use crate::base::{ProcessId, Time};
+use crate::base::{ProcessId, Span, Time, TraceEvent};
 use crate::node::ProcessView;
 use crate::node::view::ZooKeeperView;
 use crate::world::picture::Picture;
@@ -24,7 +24,12 @@ pub struct ZooKeeperBand {
     pub sessions: Vec<SessionRow>,
     /// Watched paths and how many watches each has.
     pub watches: Vec<(String, u32)>,
+    /// Watches that fired lately, the newest first: when, and the path.
+    pub fired: Vec<(Time, String)>,
 }
+
+/// How long a watch that fired stays marked, in virtual time: as long as its notice travels, and a look.
+const FIRED_SHOWN: Span = Span::from_secs(2);
 
 /// A ZooKeeper server.
 #[derive(Clone, PartialEq, Debug)]
@@ -54,9 +59,9 @@ pub struct SessionRow {
     pub expires: Time,
 }
 
-/// The band of `picture`.
-pub fn band(picture: &Picture) -> ZooKeeperBand {
-    let mut band = ZooKeeperBand::default();
+/// The band of `picture`, after the band `before` it.
+pub fn band(picture: &Picture, before: &ZooKeeperBand) -> ZooKeeperBand {
+    let mut band = ZooKeeperBand { fired: fired(picture, before), ..ZooKeeperBand::default() };
     let mut speaker: Option<(bool, &ZooKeeperView)> = None;
     for card in &picture.processes {
         let Some(ProcessView::ZooKeeper(view)) = card.view.as_deref() else {
@@ -83,6 +88,22 @@ pub fn band(picture: &Picture) -> ZooKeeperBand {
         describe(&mut band, picture, view);
     }
     band
+}
+
+/// The watches that fired not longer ago than they are shown, each path once.
+fn fired(picture: &Picture, before: &ZooKeeperBand) -> Vec<(Time, String)> {
+    let news = picture.events.iter().rev().filter_map(|record| match &record.event {
+        TraceEvent::WatchFired { path, .. } => Some((record.at, path.clone())),
+        _ => None,
+    });
+    let is_fresh = |at: Time| at <= picture.now && picture.now.since(at) < FIRED_SHOWN;
+    let mut fired: Vec<(Time, String)> = Vec::new();
+    for (at, path) in news.chain(before.fired.iter().cloned()) {
+        if is_fresh(at) && fired.iter().all(|(_, known)| *known != path) {
+            fired.push((at, path));
+        }
+    }
+    fired
 }
 
 fn describe(band: &mut ZooKeeperBand, picture: &Picture, view: &ZooKeeperView) {

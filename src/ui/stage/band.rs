@@ -132,11 +132,16 @@ fn watches(band: &ZooKeeperBand, x: f64, y: f64, right: f64) -> Html {
     if x + 110.0 > right {
         return html! {};
     }
-    let rows = band.watches.iter().take(SHOWN).enumerate().map(|(at, (path, count))| {
+    // What fired is gone from the watches: a watch fires once.
+    let fired = band.fired.iter().map(|(_, path)| (path, "b", format!("{path} fired")));
+    let set =
+        band.watches.iter().filter(|(path, _)| band.fired.iter().all(|(_, gone)| gone != path));
+    let set = set.map(|(path, count)| (path, "mut", format!("{path} ×{count}")));
+    let rows = fired.chain(set).take(SHOWN).enumerate().map(|(at, (path, class, words))| {
         let line = y + 36.0 + 17.0 * at as f64;
         html! { <g key={path.clone()}>
-            { scene_icon("watch", x, line - 11.0, 13.0, "mut") }
-            { label(x + 18.0, line, "sm mut", format!("{path} ×{count}")) }
+            { scene_icon("watch", x, line - 11.0, 13.0, class) }
+            { label(x + 18.0, line, if class == "b" { "sm b" } else { "sm mut" }, words) }
         </g> }
     });
     html! { <>
