@@ -47,10 +47,8 @@ async fn serve(page: DedicatedWorkerGlobalScope, inbox: Inbox<ToConductor>, rout
     let mut session = Session::new(page, router);
     loop {
         // A round waits for its processes, and so lets messages come in.
-        let mut message = match session.runs_unseen() {
-            true => inbox.try_next(),
-            false => Some(inbox.next().await),
-        };
+        let mut message =
+            if session.runs_unseen() { inbox.try_next() } else { Some(inbox.next().await) };
         while let Some(next) = message {
             session.handle(next).await;
             message = inbox.try_next();
