@@ -5,6 +5,7 @@ use super::connect_string::ConnectString;
 use super::connection::{HostProvider, State, Timeouts};
 use super::watch_registry::WatchRegistry;
 use crate::base::timers::Wakeup;
+use crate::base::trace::LogLevel;
 use crate::base::{ConnId, Span, Time};
 use crate::node::{ConfigError, Ctx, LinkInput};
 use crate::wire::DecodeError;
@@ -15,6 +16,9 @@ use crate::wire::zookeeper::{
 };
 use bytes::Bytes;
 use std::collections::VecDeque;
+
+/// The logger that says what is wrong with a connection.
+pub const CLIENT_CNXN: &str = "org.apache.zookeeper.ClientCnxn";
 
 /// A ZooKeeper session and the requests on it. `T` is what the owner wants to find at the reply.
 ///
@@ -254,6 +258,11 @@ impl<T> ZkClient<T> {
         }
         let answered = self.in_flight.pop_front_if(|request| request.xid == header.xid);
         let Some(InFlight { op, watching, tag, .. }) = answered else {
+            let expected = self.in_flight.front().map_or(0, |request| request.xid);
+            let (xid, error) = (header.xid, header.err);
+            let text =
+                format!("Xid out of order. Got Xid {xid} with err {error} expected Xid {expected}");
+            ctx.log(LogLevel::Warn, CLIENT_CNXN, text);
             return Err(DecodeError::InvalidValue { at: 0, expected: "the xid of a request" });
         };
         let (_, body) = decode_reply(frame, op)?;

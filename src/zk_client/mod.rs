@@ -14,7 +14,7 @@ mod connect_string;
 mod connection;
 mod watch_registry;
 
-pub use client::ZkClient;
+pub use client::{CLIENT_CNXN, ZkClient};
 
 use crate::wire::zookeeper::{KeeperCode, Reply};
 

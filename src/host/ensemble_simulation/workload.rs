@@ -136,7 +136,14 @@ impl Workload {
         let value = format!("{}-{}-{}", self.name, ctx.incarnation().0, self.count);
         let persistent = create_mode::PERSISTENT;
         match ctx.rng.below(16) {
-            0..=3 => self.set(register, value, ctx),
+            0..=3 => {
+                self.set(register, value, ctx);
+                // What a client asks at once is answered in order, by whatever server.
+                if ctx.rng.chance(500) {
+                    self.get(register, false, ctx);
+                    self.children("/e", ctx);
+                }
+            }
             4..=7 => {
                 let watch = ctx.rng.chance(500);
                 self.get(register, watch, ctx);

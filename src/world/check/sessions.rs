@@ -5,6 +5,7 @@
 
 use super::Violation;
 use crate::base::{ProcessId, SortedMap, SortedSet, Time, TraceEvent, TraceRecord};
+use crate::zk_client::CLIENT_CNXN;
 
 /// The logger of clients whose histories are judged.
 pub const WORKLOAD_LOGGER: &str = "workload";
@@ -16,6 +17,8 @@ struct Session {
     last_zxid: i64,
     /// Watched registers with the zxid of the data that was seen.
     armed: SortedMap<String, i64>,
+    /// Its own last write of each register.
+    own: SortedMap<String, i64>,
 }
 
 /// A read: which register, which write it saw, and up to where the server was.
@@ -67,6 +70,12 @@ impl SessionHistories {
                 self.judge(source, &words);
                 found.append(&mut self.violations);
             }
+            TraceEvent::Logged { text, logger, .. }
+                if logger == CLIENT_CNXN && text.starts_with("Xid out of order") =>
+            {
+                let text = format!("{source}: {text}");
+                found.push(Violation { at: record.at, rule: "ReplyOrder", text });
+            }
             // The leader tells of the end just before it applies it.
             TraceEvent::SessionExpired { session } | TraceEvent::SessionClosed { session } => {
                 self.ending.insert(source, *session);
@@ -114,12 +123,20 @@ impl SessionHistories {
                 self.acked.insert(((*register).to_owned(), mzxid));
                 self.watched(client, register, mzxid);
                 self.answer(client, zxid);
+                let session = self.sessions.entry(client).or_default();
+                session.own.insert((*register).to_owned(), mzxid);
             }
             ["read", register, value, ..] => {
                 let (mzxid, zxid) = (number(3), number(4));
                 self.write(register, value, mzxid);
                 self.version(register, number(5) as i32, mzxid);
                 self.watched(client, register, mzxid);
+                let session = self.sessions.get(&client);
+                let own = session.and_then(|session| session.own.get(*register)).copied();
+                if let Some(own) = own.filter(|own| *own > mzxid) {
+                    let text = format!("{client} wrote {register} at 0x{own:x}, reads 0x{mzxid:x}");
+                    self.violate("ReadYourWrites", text);
+                }
                 self.answer(client, zxid);
                 self.reads.push(Seen { register: (*register).to_owned(), mzxid, zxid });
                 if words.last() == Some(&"true") {

@@ -105,6 +105,17 @@ fn a_session_that_goes_back_is_found_but_not_a_new_one() {
 }
 
 #[test]
+fn an_own_write_that_is_not_read_and_answers_out_of_order_are_found() {
+    let lines = [(A, "set /r0 x 4 4 1 -1"), (A, "read /r0 - 1 5 0 false"), (B, "children /p 4 ")];
+    assert_eq!(judge(&lines), ["ReadYourWrites", "NoLostWrite"]);
+    let mut court = Court::new();
+    let (level, logger) = (LogLevel::Warn, CLIENT_CNXN.to_owned());
+    let text = "Xid out of order. Got Xid 5 with err 0 expected Xid 4".to_owned();
+    court.see(Some(A), TraceEvent::Logged { level, text, logger });
+    assert_eq!(court.judged(), ["ReplyOrder"]);
+}
+
+#[test]
 fn data_before_its_watch_and_a_watch_unasked_are_found() {
     let armed = (A, "read /r0 - 1 3 0 true");
     assert_eq!(judge(&[armed, (A, "read /r0 x 4 4 1 false")]), ["WatchBeforeData"]);
