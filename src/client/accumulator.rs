@@ -5,11 +5,17 @@
 //! In Kafka: org.apache.kafka.clients.producer.internals.{RecordAccumulator, BufferPool}.
 
 use super::metadata::Metadata;
-use super::producer_batch::{PendingRecord, ProducerBatch};
+use super::producer_batch::{BatchLimits, PendingRecord, ProducerBatch, RATIO_ONE};
 use super::producer_config::ProducerConfig;
 use crate::base::timers::Wakeup;
 use crate::base::{SortedMap, SortedSet, Span, Time, TopicPartition};
+use crate::wire::compression::Compression;
 use std::collections::VecDeque;
+
+/// By how much a compression ratio is believed to improve with each batch, and by how much to get
+/// worse at least (org.apache.kafka.common.record.CompressionRatioEstimator).
+const RATIO_IMPROVING_STEP: u64 = 5;
+const RATIO_DETERIORATING_STEP: u64 = 50;
 
 /// What became of an attempt to append a record.
 #[derive(PartialEq, Eq, Debug)]
@@ -24,6 +30,9 @@ pub enum Append {
 #[derive(Debug)]
 pub struct Accumulator {
     batch_size: usize,
+    compression: Compression,
+    /// What the records of each topic are expected to shrink to.
+    ratios: SortedMap<String, u64>,
     linger: Span,
     retry_backoff: Span,
     delivery_timeout: Span,
@@ -44,6 +53,8 @@ impl Accumulator {
     pub fn new(config: &ProducerConfig) -> Self {
         Self {
             batch_size: config.batch_size,
+            compression: config.compression,
+            ratios: SortedMap::new(),
             linger: config.linger,
             retry_backoff: config.retry_backoff,
             delivery_timeout: config.delivery_timeout,
@@ -80,7 +91,12 @@ impl Accumulator {
             return Append::NoMemory(record);
         }
         self.reserved += size;
-        let mut batch = ProducerBatch::new(partition.clone(), self.batch_size, size, now);
+        let limits = BatchLimits {
+            size: self.batch_size,
+            compression: self.compression,
+            ratio: self.ratios.get(&partition.topic).copied().unwrap_or(RATIO_ONE),
+        };
+        let mut batch = ProducerBatch::new(partition.clone(), limits, size, now);
         batch.append(record);
         self.batches.entry(partition.clone()).or_default().push_back(batch);
         Append::Appended
@@ -107,12 +123,44 @@ impl Accumulator {
         batch.attempts += 1;
         batch.last_attempt = now;
         batch.seal();
-        self.push_front(batch);
+        self.put_back(batch);
     }
 
-    /// Puts a batch that never left at the front of its queue.
-    pub fn push_front(&mut self, batch: ProducerBatch) {
-        self.batches.entry(batch.partition.clone()).or_default().push_front(batch);
+    /// Puts a batch back at the front of its queue, though behind those whose records have lower
+    /// numbers.
+    pub fn put_back(&mut self, batch: ProducerBatch) {
+        let queue = self.batches.entry(batch.partition.clone()).or_default();
+        let base = |batch: &ProducerBatch| batch.sequence.map(|sequence| sequence.base);
+        let number = base(&batch);
+        let earlier = |other: &&ProducerBatch| base(other).is_some() && base(other) < number;
+        let place = queue.iter().take_while(earlier).count();
+        queue.insert(place, batch);
+    }
+
+    /// Learns from a sealed batch what its topic's records shrink to.
+    pub fn learn_ratio(&mut self, batch: &ProducerBatch) {
+        let Some(seen) = batch.ratio().filter(|_| self.compression != Compression::None) else {
+            return;
+        };
+        let known = self.ratios.entry(batch.partition.topic.clone()).or_insert(RATIO_ONE);
+        *known = if seen > *known {
+            seen.max(*known + RATIO_DETERIORATING_STEP)
+        } else {
+            seen.max(known.saturating_sub(RATIO_IMPROVING_STEP))
+        };
+    }
+
+    /// The batches of a partition that wait, first to last.
+    pub fn waiting_mut(
+        &mut self,
+        partition: &TopicPartition,
+    ) -> impl Iterator<Item = &mut ProducerBatch> {
+        self.batches.get_mut(partition).into_iter().flatten()
+    }
+
+    /// Takes out all batches.
+    pub fn take_all(&mut self) -> Vec<ProducerBatch> {
+        std::mem::take(&mut self.batches).into_values().flatten().collect()
     }
 
     /// Gives the memory of a batch back.
@@ -143,12 +191,13 @@ impl Accumulator {
     }
 
     /// Takes the batches for one request to `node`: the first of each ready partition that it
-    /// leads, as many as `size_max` bytes hold, but at least one.
+    /// leads and that `may_leave`, as many as `size_max` bytes hold, but at least one.
     pub fn drain(
         &mut self,
         node: i32,
         metadata: &Metadata,
         size_max: usize,
+        may_leave: impl Fn(&ProducerBatch) -> bool,
         now: Time,
     ) -> Vec<ProducerBatch> {
         let mut led = self.ready(now);
@@ -162,7 +211,7 @@ impl Accumulator {
         let (mut drained, mut size) = (Vec::new(), 0);
         for partition in led {
             let Some(queue) = self.batches.get_mut(&partition) else { continue };
-            let Some(batch) = queue.front() else { continue };
+            let Some(batch) = queue.front().filter(|batch| may_leave(batch)) else { continue };
             if size > 0 && size + batch.size() > size_max {
                 break;
             }

@@ -63,8 +63,8 @@ impl AdminProcess {
         let (request_timeout, retry_backoff) =
             (network_config.request_timeout, config.retry_backoff);
         let mut network = NetworkClient::new(client_id, network_config);
-        let mut metadata =
-            Metadata::new(MetadataConfig { allow_auto_topic_creation: false, ..config });
+        let config = MetadataConfig { allow_auto_topic_creation: false, ..config };
+        let mut metadata = Metadata::new(config, &format!("[AdminClient clientId={client_id}] "));
         metadata.bootstrap(&mut network);
         Ok(Self {
             network,
@@ -116,16 +116,23 @@ impl AdminProcess {
     fn on_events(&mut self, events: Vec<NetworkEvent<Tag>>, ctx: &mut Ctx<'_>) {
         for event in events {
             match event {
-                NetworkEvent::Response { tag, response, .. } => match (tag, response) {
-                    (Tag::Metadata, AnyResponse::Metadata(response)) => {
-                        self.metadata.on_response(response, &mut self.network, ctx);
+                NetworkEvent::Response { tag, correlation_id, response, .. } => {
+                    match (tag, response) {
+                        (Tag::Metadata, AnyResponse::Metadata(response)) => {
+                            self.metadata.on_response(
+                                correlation_id,
+                                response,
+                                &mut self.network,
+                                ctx,
+                            );
+                        }
+                        (Tag::Call(id), AnyResponse::CreateTopics(response)) => {
+                            self.on_created(id, &response, ctx);
+                        }
+                        (Tag::Metadata, _) => self.metadata.on_failure(),
+                        (Tag::Call(id), _) => self.retry(id, ErrorCode::UNKNOWN_SERVER_ERROR, ctx),
                     }
-                    (Tag::Call(id), AnyResponse::CreateTopics(response)) => {
-                        self.on_created(id, &response, ctx);
-                    }
-                    (Tag::Metadata, _) => self.metadata.on_failure(),
-                    (Tag::Call(id), _) => self.retry(id, ErrorCode::UNKNOWN_SERVER_ERROR, ctx),
-                },
+                }
                 NetworkEvent::Failed { tag: Tag::Metadata, .. } => self.metadata.on_failure(),
                 NetworkEvent::Failed { tag: Tag::Call(id), .. } => {
                     self.retry(id, ErrorCode::NETWORK_EXCEPTION, ctx);

@@ -49,7 +49,7 @@ impl Consumer {
     /// A consumer that knows nothing of its cluster yet.
     pub fn new(config: ConsumerConfig) -> Self {
         let mut network = NetworkClient::new(&config.client_id, config.network.clone());
-        let mut metadata = Metadata::new(config.metadata.clone());
+        let mut metadata = Metadata::new(config.metadata.clone(), &config.log_context());
         metadata.bootstrap(&mut network);
         for topic in &config.topics {
             metadata.add_topic(topic);
@@ -239,8 +239,8 @@ impl Consumer {
     fn on_events(&mut self, events: Vec<NetworkEvent<Tag>>, ctx: &mut Ctx<'_>) {
         for event in events {
             match event {
-                NetworkEvent::Response { node, tag, response } => {
-                    self.on_response(node, tag, response, ctx);
+                NetworkEvent::Response { node, tag, correlation_id, response } => {
+                    self.on_response(node, tag, correlation_id, response, ctx);
                 }
                 NetworkEvent::Failed { node, tag, .. } => self.on_failed(node, tag, ctx),
                 NetworkEvent::Disconnected { node } => {
@@ -253,11 +253,18 @@ impl Consumer {
         }
     }
 
-    fn on_response(&mut self, node: i32, tag: Tag, response: AnyResponse, ctx: &mut Ctx<'_>) {
+    fn on_response(
+        &mut self,
+        node: i32,
+        tag: Tag,
+        correlation_id: i32,
+        response: AnyResponse,
+        ctx: &mut Ctx<'_>,
+    ) {
         let Self { committer, subscriptions, coordinator, links, fetcher, .. } = self;
         match (tag, response) {
             (Tag::Metadata, AnyResponse::Metadata(response)) => {
-                links.metadata.on_response(response, &mut links.network, ctx);
+                links.metadata.on_response(correlation_id, response, &mut links.network, ctx);
             }
             (Tag::FindCoordinator, AnyResponse::FindCoordinator(response)) => {
                 coordinator.on_found(response, links, ctx);

@@ -81,6 +81,11 @@ fn error(properties: &Properties, key: &str, reason: &str) -> ConfigError {
 }
 
 impl ConsumerConfig {
+    /// What its log lines begin with.
+    pub fn log_context(&self) -> String {
+        format!("[Consumer clientId={}, groupId={}] ", self.client_id, self.group_id)
+    }
+
     /// The settings in `properties`; `name` is the client id when they have none.
     pub fn from_properties(properties: &Properties, name: &str) -> Result<Self, ConfigError> {
         let metadata = MetadataConfig::from_properties(properties)?;

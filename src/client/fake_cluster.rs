@@ -1,6 +1,11 @@
 //! A cluster for the tests of this module only: it answers with real frames what a broker would, as
 //! simply as possible, and can be told to refuse.
 
+mod groups;
+mod producers;
+
+pub(crate) use groups::FakeGroup;
+
 use crate::base::{ConnId, Endpoint, SortedMap, Span, Time, TopicPartition};
 use crate::network::testbed::{Reply, Servers};
 use crate::wire::batch::{Batches, RecordBatchMut};
@@ -8,23 +13,6 @@ use crate::wire::kafka::*;
 use crate::wire::{ErrorCode, Uuid};
 use bytes::Bytes;
 use std::collections::VecDeque;
-
-/// A request that waits for others: connection, header.
-type Parked = (ConnId, RequestHeader);
-
-#[derive(Default)]
-pub(crate) struct FakeGroup {
-    pub generation: i32,
-    pub stable: bool,
-    /// Somebody left: the others must join again.
-    preparing: bool,
-    pub members: SortedMap<String, Bytes>,
-    pub leader: String,
-    joining: SortedMap<String, Parked>,
-    syncing: SortedMap<String, Parked>,
-    assignments: SortedMap<String, Bytes>,
-    next_member: u32,
-}
 
 /// Brokers 1 to n at `broker-ID:9092`, all of one mind.
 #[derive(Default)]
@@ -41,6 +29,10 @@ pub(crate) struct FakeCluster {
     /// Errors for the next produce requests, whatever they are for.
     pub produce_errors: VecDeque<ErrorCode>,
     pub produce_delay: Span,
+    /// So many produce requests are carried out and not answered.
+    pub lost_answers: usize,
+    /// What the brokers know of idempotent producers.
+    pub producers: producers::Producers,
     /// Topics that the broker refuses.
     pub invalid_topics: Vec<String>,
     pub controller: i32,
@@ -128,30 +120,6 @@ impl FakeCluster {
         };
         let topic_id = Uuid([1; 16]);
         MetadataResponseTopic { error_code, name, topic_id, partitions, ..Default::default() }
-    }
-
-    fn produce(&mut self, broker: i32, request: ProduceRequest) -> ProduceResponse {
-        let forced = self.produce_errors.pop_front();
-        let mut response = ProduceResponse::default();
-        for topic in request.topic_data {
-            let mut partition_responses = Vec::new();
-            for data in topic.partition_data {
-                let tp = TopicPartition::new(topic.name.clone(), data.index);
-                let mut answer =
-                    PartitionProduceResponse { index: data.index, ..Default::default() };
-                if let Some(error) = forced {
-                    answer.error_code = error;
-                } else if self.leaders.get(&tp) != Some(&broker) {
-                    answer.error_code = ErrorCode::NOT_LEADER_OR_FOLLOWER;
-                } else {
-                    answer.base_offset = self.append(&tp, &data.records.unwrap_or_default());
-                }
-                partition_responses.push(answer);
-            }
-            let name = topic.name;
-            response.responses.push(TopicProduceResponse { name, partition_responses });
-        }
-        response
     }
 
     pub(crate) fn append(&mut self, tp: &TopicPartition, records: &[u8]) -> i64 {
@@ -275,113 +243,6 @@ impl FakeCluster {
         OffsetFetchResponse { topics: topics.collect(), ..Default::default() }
     }
 
-    fn join(
-        &mut self,
-        conn: ConnId,
-        header: &RequestHeader,
-        request: JoinGroupRequest,
-    ) -> Vec<Reply> {
-        let group = self.groups.entry(request.group_id.clone()).or_default();
-        let refuse = |error_code, member_id: String| {
-            let response = JoinGroupResponse { error_code, member_id, ..Default::default() };
-            vec![Reply::to(header, conn, response, Span::ZERO)]
-        };
-        if request.member_id.is_empty() {
-            group.next_member += 1;
-            let client = header.client_id.clone().unwrap_or_default();
-            let member = format!("{client}-{}", group.next_member);
-            return refuse(ErrorCode::MEMBER_ID_REQUIRED, member);
-        }
-        let metadata = request.protocols.first().map(|protocol| protocol.metadata.clone());
-        group.members.insert(request.member_id.clone(), metadata.unwrap_or_default());
-        group.stable = false;
-        group.joining.insert(request.member_id, (conn, header.clone()));
-        self.complete_join(&request.group_id)
-    }
-
-    fn complete_join(&mut self, group_id: &str) -> Vec<Reply> {
-        let Some(group) = self.groups.get_mut(group_id) else { return Vec::new() };
-        if group.members.is_empty()
-            || group.members.keys().any(|id| !group.joining.contains_key(id))
-        {
-            return Vec::new();
-        }
-        group.generation += 1;
-        group.preparing = false;
-        if !group.members.contains_key(&group.leader) {
-            group.leader = group.members.keys().next().cloned().unwrap_or_default();
-        }
-        let members = group.members.iter().map(|(member_id, metadata)| JoinGroupResponseMember {
-            member_id: member_id.clone(),
-            metadata: metadata.clone(),
-            ..Default::default()
-        });
-        let members: Vec<_> = members.collect();
-        let replies = std::mem::take(&mut group.joining).into_iter().map(|(member, parked)| {
-            let is_leader = member == group.leader;
-            let response = JoinGroupResponse {
-                generation_id: group.generation,
-                protocol_type: Some("consumer".to_owned()),
-                protocol_name: Some("range".to_owned()),
-                leader: group.leader.clone(),
-                member_id: member,
-                members: if is_leader { members.clone() } else { Vec::new() },
-                ..Default::default()
-            };
-            Reply::to(&parked.1, parked.0, response, Span::ZERO)
-        });
-        replies.collect()
-    }
-
-    fn sync(
-        &mut self,
-        conn: ConnId,
-        header: &RequestHeader,
-        request: SyncGroupRequest,
-    ) -> Vec<Reply> {
-        let group = self.groups.entry(request.group_id).or_default();
-        if request.generation_id != group.generation || !group.joining.is_empty() {
-            let error_code = ErrorCode::REBALANCE_IN_PROGRESS;
-            let response = SyncGroupResponse { error_code, ..Default::default() };
-            return vec![Reply::to(header, conn, response, Span::ZERO)];
-        }
-        group.syncing.insert(request.member_id.clone(), (conn, header.clone()));
-        if request.member_id == group.leader {
-            let assignments = request.assignments.into_iter();
-            group.assignments = assignments.map(|one| (one.member_id, one.assignment)).collect();
-            group.stable = true;
-        }
-        if !group.stable {
-            return Vec::new();
-        }
-        let replies = std::mem::take(&mut group.syncing).into_iter().map(|(member, parked)| {
-            let assignment = group.assignments.get(&member).cloned().unwrap_or_default();
-            let response = SyncGroupResponse { assignment, ..Default::default() };
-            Reply::to(&parked.1, parked.0, response, Span::ZERO)
-        });
-        replies.collect()
-    }
-
-    fn heartbeat(&mut self, request: &HeartbeatRequest) -> HeartbeatResponse {
-        let group = self.groups.entry(request.group_id.clone()).or_default();
-        let error_code = match () {
-            () if !group.members.contains_key(&request.member_id) => ErrorCode::UNKNOWN_MEMBER_ID,
-            () if group.preparing || !group.joining.is_empty() => ErrorCode::REBALANCE_IN_PROGRESS,
-            () if request.generation_id != group.generation => ErrorCode::ILLEGAL_GENERATION,
-            () => ErrorCode::NONE,
-        };
-        HeartbeatResponse { error_code, ..Default::default() }
-    }
-
-    /// Removes a member, as the coordinator does when its session expires.
-    pub(crate) fn leave(&mut self, group_id: &str, member: &str) -> Vec<Reply> {
-        let Some(group) = self.groups.get_mut(group_id) else { return Vec::new() };
-        group.members.remove(member);
-        group.preparing = true;
-        group.stable = false;
-        self.complete_join(group_id)
-    }
-
     fn create(&mut self, broker: i32, request: CreateTopicsRequest) -> CreateTopicsResponse {
         let refused = if broker == self.controller && self.not_controller_times == 0 {
             self.create_error.clone()
@@ -440,7 +301,9 @@ impl Servers for FakeCluster {
                 let acks = request.acks;
                 after = self.produce_delay;
                 let response = self.produce(broker, request);
-                if acks == 0 {
+                let lost = self.lost_answers > 0;
+                self.lost_answers -= usize::from(lost);
+                if acks == 0 || lost {
                     return Vec::new();
                 }
                 response.into()
@@ -456,6 +319,7 @@ impl Servers for FakeCluster {
                 }
                 response.into()
             }
+            AnyRequest::InitProducerId(_) => self.producers.assign().into(),
             AnyRequest::ListOffsets(request) => self.list_offsets(&request).into(),
             AnyRequest::FindCoordinator(_) => FindCoordinatorResponse {
                 node_id: self.coordinator,

@@ -5,6 +5,7 @@
 //! Left out: idle topics are not dropped (`metadata.max.idle.ms`).
 
 use crate::base::timers::Wakeup;
+use crate::base::trace::LogLevel;
 use crate::base::{Endpoint, SortedMap, SortedSet, Span, Time, TopicPartition};
 use crate::network::NetworkClient;
 use crate::node::{ConfigError, Ctx, Properties};
@@ -61,6 +62,8 @@ impl MetadataConfig {
 #[derive(Debug)]
 pub struct Metadata {
     config: MetadataConfig,
+    /// What its log lines begin with.
+    log_context: String,
     wanted: SortedSet<String>,
     brokers: Vec<i32>,
     controller: Option<i32>,
@@ -77,10 +80,11 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Knows nothing yet but the bootstrap servers.
-    pub fn new(config: MetadataConfig) -> Self {
+    /// Knows nothing yet but the bootstrap servers. Its log lines begin with `log_context`.
+    pub fn new(config: MetadataConfig, log_context: &str) -> Self {
         Self {
             config,
+            log_context: log_context.to_owned(),
             wanted: SortedSet::new(),
             brokers: Vec::new(),
             controller: None,
@@ -195,14 +199,16 @@ impl Metadata {
         self.update_wanted = true;
     }
 
-    /// Takes in an answer.
+    /// Takes in the answer to the request with `correlation_id`.
     pub fn on_response<T>(
         &mut self,
+        correlation_id: i32,
         response: MetadataResponse,
         network: &mut NetworkClient<T>,
         ctx: &mut Ctx<'_>,
     ) {
         self.in_flight = false;
+        self.log_errors(correlation_id, &response, ctx);
         let addresses = response.brokers.into_iter().filter_map(|broker| {
             let port = u16::try_from(broker.port).ok()?;
             (broker.node_id >= 0).then(|| (broker.node_id, Endpoint::new(broker.host, port)))
@@ -228,6 +234,21 @@ impl Metadata {
             self.on_topic(topic);
         }
         self.forget_leaving(network, ctx);
+    }
+
+    /// In Kafka: NetworkClient.DefaultMetadataUpdater.handleSuccessfulResponse.
+    fn log_errors(&self, correlation_id: i32, response: &MetadataResponse, ctx: &mut Ctx<'_>) {
+        let failed = response.topics.iter().filter(|topic| topic.error_code.is_error());
+        let errors: Vec<_> =
+            failed.map(|topic| format!("{}={}", topic.name, topic.error_code.name())).collect();
+        if !errors.is_empty() {
+            let (context, errors) = (&self.log_context, errors.join(", "));
+            let text = format!(
+                "{context}Error while fetching metadata with correlation id {correlation_id} : \
+                 {{{errors}}}"
+            );
+            ctx.log(LogLevel::Warn, "org.apache.kafka.clients.NetworkClient", text);
+        }
     }
 
     fn on_topic(&mut self, topic: MetadataResponseTopic) {

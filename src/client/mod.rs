@@ -23,6 +23,7 @@ pub mod producer_batch;
 pub mod producer_config;
 pub mod producer_error;
 pub mod producer_process;
+pub mod sequences;
 pub mod subscriptions;
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Which partition a record goes to. A record with a key goes where the key's hash says. One without
 //! sticks to a partition until its batch is full (KIP-480, from 2.4), or goes to the next partition
-//! each time (0.9 to 2.3).
+//! each time (0.9 to 2.3). Two more classes of 2.8 do the one or the other whatever the key.
 //!
-//! In Kafka: org.apache.kafka.clients.producer.internals.{DefaultPartitioner, StickyPartitionCache}.
+//! In Kafka: org.apache.kafka.clients.producer.internals.{DefaultPartitioner, StickyPartitionCache},
+//! org.apache.kafka.clients.producer.{RoundRobinPartitioner, UniformStickyPartitioner}.
 
 use super::metadata::PartitionInfo;
 use crate::base::{Rng, SortedMap};
@@ -14,8 +15,13 @@ use crate::wire::murmur2::partition_for_key;
 pub enum Partitioner {
     /// `default`: the partition each topic sticks to.
     Sticky(SortedMap<String, i32>),
-    /// `round-robin`: a counter for each topic, which begins anywhere.
+    /// `UniformStickyPartitioner`: the same, and keys do not count.
+    UniformSticky(SortedMap<String, i32>),
+    /// `round-robin`, the default up to 2.3: a counter for each topic, which begins anywhere.
     RoundRobin(SortedMap<String, u32>),
+    /// `RoundRobinPartitioner`: a counter for each topic, from 0, and keys do not count. It counts
+    /// twice for a record that needs a new batch (KAFKA-9965).
+    UniformRoundRobin(SortedMap<String, u32>),
 }
 
 impl Partitioner {
@@ -27,10 +33,20 @@ impl Partitioner {
                 Ok(Self::Sticky(SortedMap::new()))
             }
             "round-robin" => Ok(Self::RoundRobin(SortedMap::new())),
+            "org.apache.kafka.clients.producer.UniformStickyPartitioner" => {
+                Ok(Self::UniformSticky(SortedMap::new()))
+            }
+            "org.apache.kafka.clients.producer.RoundRobinPartitioner" => {
+                Ok(Self::UniformRoundRobin(SortedMap::new()))
+            }
             other => Err(ConfigError {
                 key: key.to_owned(),
                 value: other.to_owned(),
-                reason: "Class could not be found; there are default and round-robin".to_owned(),
+                reason: format!(
+                    "Class {other} could not be found; there are default (of 2.8), round-robin (the \
+                     default up to 2.3), and UniformStickyPartitioner and RoundRobinPartitioner in \
+                     org.apache.kafka.clients.producer"
+                ),
             }),
         }
     }
@@ -43,11 +59,12 @@ impl Partitioner {
         partitions: &[PartitionInfo],
         rng: &mut Rng,
     ) -> i32 {
-        if let Some(key) = key {
+        let by_key = matches!(self, Self::Sticky(_) | Self::RoundRobin(_));
+        if let Some(key) = key.filter(|_| by_key) {
             return partition_for_key(key, partitions.len() as i32);
         }
         match self {
-            Self::Sticky(current) => match current.get(topic) {
+            Self::Sticky(current) | Self::UniformSticky(current) => match current.get(topic) {
                 Some(partition) if *partition < partitions.len() as i32 => *partition,
                 _ => {
                     let partition = random_other(None, partitions, rng);
@@ -57,16 +74,17 @@ impl Partitioner {
             },
             Self::RoundRobin(counters) => {
                 let start = || rng.next_u64() as u32;
-                let counter = counters.entry(topic.to_owned()).or_insert_with(start);
-                let available = available(partitions);
-                let turn = (*counter & 0x7fff_ffff) as usize;
-                *counter = counter.wrapping_add(1);
-                match available.get(turn % available.len().max(1)) {
-                    Some(partition) => *partition,
-                    None => (turn % partitions.len().max(1)) as i32,
-                }
+                take_turn(counters.entry(topic.to_owned()).or_insert_with(start), partitions)
+            }
+            Self::UniformRoundRobin(counters) => {
+                take_turn(counters.entry(topic.to_owned()).or_default(), partitions)
             }
         }
+    }
+
+    /// True for the classes that are asked again when a record needs a new batch: those of 2.4 on.
+    pub fn chooses_again(&self) -> bool {
+        !matches!(self, Self::RoundRobin(_))
     }
 
     /// A record for `partition` needs a new batch: a topic that sticks to it moves on.
@@ -77,12 +95,23 @@ impl Partitioner {
         partitions: &[PartitionInfo],
         rng: &mut Rng,
     ) {
-        if let Self::Sticky(current) = self
+        if let Self::Sticky(current) | Self::UniformSticky(current) = self
             && current.get(topic).is_none_or(|sticky| *sticky == partition)
         {
             let next = random_other(current.get(topic).copied(), partitions, rng);
             current.insert(topic.to_owned(), next);
         }
+    }
+}
+
+/// The partition whose turn it is, among those that have a leader when any has.
+fn take_turn(counter: &mut u32, partitions: &[PartitionInfo]) -> i32 {
+    let available = available(partitions);
+    let turn = (*counter & 0x7fff_ffff) as usize;
+    *counter = counter.wrapping_add(1);
+    match available.get(turn % available.len().max(1)) {
+        Some(partition) => *partition,
+        None => (turn % partitions.len().max(1)) as i32,
     }
 }
 
@@ -155,6 +184,25 @@ mod tests {
         }
         let none = partitions(&[None]);
         assert_eq!(sticky().partition("t", None, &none, &mut rng), 0);
+    }
+
+    #[test]
+    fn two_classes_of_2_8_do_not_look_at_keys() {
+        let mut rng = Rng::new(3);
+        let three = partitions(&[Some(1), Some(2), Some(3)]);
+        let class = |name: &str| {
+            let name = format!("org.apache.kafka.clients.producer.{name}");
+            let properties = Properties::of([("partitioner.class", name.as_str())]);
+            Partitioner::from_properties(&properties).expect("a class")
+        };
+        let mut robin = class("RoundRobinPartitioner");
+        let turns = [0, 1, 2, 0].map(|_| robin.partition("t", Some(b"k1"), &three, &mut rng));
+        assert_eq!(turns, [0, 1, 2, 0]);
+        let mut sticky = class("UniformStickyPartitioner");
+        let first = sticky.partition("t", Some(b"k1"), &three, &mut rng);
+        assert_eq!(sticky.partition("t", Some(b"k2"), &three, &mut rng), first);
+        sticky.on_new_batch("t", first, &three, &mut rng);
+        assert_ne!(sticky.partition("t", Some(b"k1"), &three, &mut rng), first);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::partitioner::Partitioner;
 use crate::base::Span;
 use crate::network::NetworkConfig;
 use crate::node::{ConfigError, Properties};
+use crate::wire::compression::Compression;
 
 /// How a producer behaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,6 +32,10 @@ pub struct ProducerConfig {
     pub max_block: Span,
     /// `max.request.size` in bytes.
     pub max_request_size: usize,
+    /// `compression.type`.
+    pub compression: Compression,
+    /// `enable.idempotence`.
+    pub idempotent: bool,
     /// `partitioner.class`.
     pub partitioner: Partitioner,
     /// Connections.
@@ -40,21 +45,33 @@ pub struct ProducerConfig {
 }
 
 impl ProducerConfig {
+    /// What its log lines begin with.
+    pub fn log_context(&self) -> String {
+        format!("[Producer clientId={}] ", self.client_id)
+    }
+
     /// The settings in `properties`; `name` is the client id when they have none.
     pub fn from_properties(properties: &Properties, name: &str) -> Result<Self, ConfigError> {
         let network = NetworkConfig::from_properties(properties)?;
         let linger = properties.millis("linger.ms", 0)?;
         let metadata = MetadataConfig::from_properties(properties)?;
+        let idempotent = super::boolean(properties, "enable.idempotence", false)?;
+        let retries = properties.parse("retries", i32::MAX as u32)?;
+        if idempotent {
+            check_idempotence(properties, retries, network.max_in_flight)?;
+        }
         Ok(Self {
             client_id: properties.get("client.id").unwrap_or(name).to_owned(),
-            acks: acks(properties)?,
+            acks: acks(properties, idempotent)?,
             batch_size: properties.parse("batch.size", 16_384)?,
             buffer_memory: properties.parse("buffer.memory", 33_554_432)?,
-            retries: properties.parse("retries", i32::MAX as u32)?,
+            retries,
             retry_backoff: metadata.retry_backoff,
             delivery_timeout: delivery_timeout(properties, linger + network.request_timeout)?,
             max_block: properties.millis("max.block.ms", 60_000)?,
             max_request_size: properties.parse("max.request.size", 1_048_576)?,
+            compression: compression(properties)?,
+            idempotent,
             partitioner: Partitioner::from_properties(properties)?,
             linger,
             network,
@@ -64,16 +81,60 @@ impl ProducerConfig {
     }
 }
 
-fn acks(properties: &Properties) -> Result<i16, ConfigError> {
+fn error(properties: &Properties, key: &str, reason: &str) -> ConfigError {
+    ConfigError {
+        key: key.to_owned(),
+        value: properties.get(key).unwrap_or_default().to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// In Kafka: KafkaProducer.configureRetries, configureInflightRequests, configureAcks.
+fn check_idempotence(
+    properties: &Properties,
+    retries: u32,
+    max_in_flight: usize,
+) -> Result<(), ConfigError> {
+    let refuse = |key, reason| Err(error(properties, key, reason));
+    if retries == 0 {
+        let reason = "Must set retries to non-zero when using the idempotent producer.";
+        return refuse("retries", reason);
+    }
+    if max_in_flight > 5 {
+        let reason = "Must set max.in.flight.requests.per.connection to at most 5 to use the \
+                      idempotent producer.";
+        return refuse("max.in.flight.requests.per.connection", reason);
+    }
     match properties.get("acks").map(str::trim) {
+        None | Some("all" | "-1") => Ok(()),
+        Some(_) => refuse(
+            "acks",
+            "Must set acks to all in order to use the idempotent producer. Otherwise we cannot \
+             guarantee idempotence.",
+        ),
+    }
+}
+
+fn compression(properties: &Properties) -> Result<Compression, ConfigError> {
+    let key = "compression.type";
+    let Some(name) = properties.get(key).map(str::trim) else { return Ok(Compression::None) };
+    match Compression::from_name(name) {
+        Some(codec) if codec.is_supported() => Ok(codec),
+        Some(_) => Err(error(properties, key, "there are none, gzip, snappy and lz4 here")),
+        None => {
+            let reason = "String must be one of: none, gzip, snappy, lz4, zstd";
+            Err(error(properties, key, reason))
+        }
+    }
+}
+
+fn acks(properties: &Properties, idempotent: bool) -> Result<i16, ConfigError> {
+    match properties.get("acks").map(str::trim) {
+        None if idempotent => Ok(-1),
         None | Some("1") => Ok(1),
         Some("all" | "-1") => Ok(-1),
         Some("0") => Ok(0),
-        Some(other) => Err(ConfigError {
-            key: "acks".to_owned(),
-            value: other.to_owned(),
-            reason: "String must be one of: all, -1, 0, 1".to_owned(),
-        }),
+        Some(_) => Err(error(properties, "acks", "String must be one of: all, -1, 0, 1")),
     }
 }
 
@@ -82,11 +143,10 @@ fn delivery_timeout(properties: &Properties, least: Span) -> Result<Span, Config
     let key = "delivery.timeout.ms";
     let timeout = properties.millis(key, 120_000)?;
     match properties.get(key) {
-        Some(value) if timeout < least => Err(ConfigError {
-            key: key.to_owned(),
-            value: value.to_owned(),
-            reason: "should be equal to or larger than linger.ms + request.timeout.ms".to_owned(),
-        }),
+        Some(_) if timeout < least => {
+            let reason = "should be equal to or larger than linger.ms + request.timeout.ms";
+            Err(error(properties, key, reason))
+        }
         _ => Ok(timeout.max(least)),
     }
 }
@@ -122,5 +182,23 @@ mod tests {
         let none = ProducerConfig::from_properties(&Properties::default(), "p");
         assert_eq!(none.map_err(|error| error.key), Err("bootstrap.servers".to_owned()));
         assert_eq!(config(&[("acks", "all")]).map(|config| config.acks), Ok(-1));
+        assert_eq!(reason(&[("compression.type", "zstd")]), Err("compression.type".to_owned()));
+        assert_eq!(
+            config(&[("compression.type", "LZ4")]).map(|config| config.compression),
+            Ok(Compression::Lz4)
+        );
+    }
+
+    #[test]
+    fn idempotence_asks_for_what_it_needs() {
+        let idempotent = |pair: (&'static str, &'static str)| {
+            config(&[("enable.idempotence", "true"), pair]).map_err(|error| error.key)
+        };
+        for pair in
+            [("acks", "1"), ("retries", "0"), ("max.in.flight.requests.per.connection", "6")]
+        {
+            assert_eq!(idempotent(pair).map(drop), Err(pair.0.to_owned()));
+        }
+        assert_eq!(idempotent(("linger.ms", "5")).map(|config| config.acks), Ok(-1));
     }
 }

@@ -29,6 +29,11 @@ impl SendError {
         Self { code: Some(code), message: message.into() }
     }
 
+    /// Kafka's error, if it has one.
+    pub fn code(&self) -> Option<ErrorCode> {
+        self.code
+    }
+
     /// Kafka's error name, or the sentence where there is none.
     pub fn name(&self) -> &str {
         self.code.map_or(self.message.as_str(), |code| code.name())
@@ -104,6 +109,14 @@ impl SendError {
         let message = format!(
             "Invalid partition: {partition}. Partition number should always be non-negative or \
              null."
+        );
+        Self { code: None, message }
+    }
+
+    /// A timestamp below zero.
+    pub fn negative_timestamp(timestamp: i64) -> Self {
+        let message = format!(
+            "Invalid timestamp: {timestamp}. Timestamp should always be non-negative or null."
         );
         Self { code: None, message }
     }

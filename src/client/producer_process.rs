@@ -117,8 +117,9 @@ impl ProducerProcess {
         let progress = Progress { command: id, records: records.len(), ..Progress::default() };
         self.commands.insert(owner, progress);
         let topic: Rc<str> = topic.into();
-        for OutgoingRecord { key, value, partition } in records {
-            let record = ProducerRecord { topic: Rc::clone(&topic), partition, key, value };
+        for OutgoingRecord { key, value, partition, headers, timestamp } in records {
+            let topic = Rc::clone(&topic);
+            let record = ProducerRecord { topic, partition, key, value, headers, timestamp };
             self.sent += 1;
             self.producer.send(record, owner, ctx);
         }
@@ -148,6 +149,8 @@ impl ProducerProcess {
             partition: None,
             key: generator.keys.get(turn).map(|key| Bytes::from(key.clone())),
             value: Some(Bytes::from(format!("message-{number}"))),
+            headers: Vec::new(),
+            timestamp: None,
         };
         generator.produced = number;
         self.sent += 1;
@@ -265,6 +268,8 @@ impl Process for ProducerProcess {
                 .as_ref()
                 .map_or(0, |generator| generator.interval.as_micros()),
             acks: self.producer.config().acks,
+            producer_id: self.producer.identity().map_or(-1, |producer| producer.id),
+            producer_epoch: self.producer.identity().map_or(-1, |producer| producer.epoch),
         })
     }
 }

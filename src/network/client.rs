@@ -21,6 +21,9 @@ use crate::wire::kafka::{
 use bytes::Bytes;
 use std::collections::VecDeque;
 
+/// The correlation id of a request that was never sent.
+const UNSENT: i32 = -1;
+
 /// What a request may want beyond the usual.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SendOptions {
@@ -105,7 +108,7 @@ impl<T> NetworkClient<T> {
         let timeout = options.timeout.unwrap_or(self.config.request_timeout);
         let deadline = ctx.now() + timeout;
         let Some(known) = self.nodes.get_mut(&node) else {
-            self.push(NetworkEvent::Failed { node, tag, error: RequestFailure::Disconnected }, ctx);
+            self.fail(node, tag, UNSENT, RequestFailure::Disconnected, ctx);
             return;
         };
         let (request, version) = (request.into(), options.version);
@@ -216,6 +219,17 @@ impl<T> NetworkClient<T> {
         self.events.push(event);
     }
 
+    fn fail(
+        &mut self,
+        node: i32,
+        tag: T,
+        correlation_id: i32,
+        error: RequestFailure,
+        ctx: &Ctx<'_>,
+    ) {
+        self.push(NetworkEvent::Failed { node, tag, correlation_id, error }, ctx);
+    }
+
     fn dial_if_due(&mut self, node: i32, ctx: &mut Ctx<'_>) {
         let Some(known) = self.nodes.get_mut(&node) else { return };
         let State::Disconnected { not_before } = known.state else { return };
@@ -223,7 +237,11 @@ impl<T> NetworkClient<T> {
             return;
         }
         let conn = ctx.dial(known.endpoint.clone());
-        let deadline = ctx.now() + self.config.connection_setup_timeout;
+        let may_take = match known.dial_failures {
+            0 => self.config.connection_setup_timeout,
+            failures => self.config.setup_timeout().after(failures, ctx.rng),
+        };
+        let deadline = ctx.now() + may_take;
         known.state = State::Dialing { conn, deadline };
         known.wanted = false;
         self.by_conn.insert(conn, node);
@@ -287,6 +305,7 @@ impl<T> NetworkClient<T> {
         let Some(known) = self.nodes.get_mut(&node) else { return };
         known.state = State::Ready { conn, versions };
         known.failures = 0;
+        known.dial_failures = 0;
         self.push(NetworkEvent::Connected { node }, ctx);
         self.flush(node, ctx);
     }
@@ -304,7 +323,7 @@ impl<T> NetworkClient<T> {
             let (api, conn) = (request.api(), *conn);
             let Some(version) = versions.choose(api, version) else {
                 let error = RequestFailure::UnsupportedVersion;
-                self.push(NetworkEvent::Failed { node, tag, error }, ctx);
+                self.fail(node, tag, UNSENT, error, ctx);
                 continue;
             };
             let correlation_id = self.take_correlation_id();
@@ -338,10 +357,11 @@ impl<T> NetworkClient<T> {
                 return;
             }
         };
+        let correlation_id = oldest.correlation_id;
         let tag = known.in_flight.pop_front().and_then(|request| request.tag);
         match (tag, response) {
             (Some(tag), response) => {
-                self.push(NetworkEvent::Response { node, tag, response }, ctx);
+                self.push(NetworkEvent::Response { node, tag, correlation_id, response }, ctx);
                 self.flush(node, ctx);
             }
             (None, AnyResponse::ApiVersions(response)) => {
@@ -391,8 +411,7 @@ impl<T> NetworkClient<T> {
         let (expired, kept): (VecDeque<_>, _) = all.partition(|waiting| waiting.deadline <= now);
         known.waiting = kept;
         for Waiting { tag, .. } in expired {
-            let error = RequestFailure::TimedOut;
-            self.push(NetworkEvent::Failed { node, tag, error }, ctx);
+            self.fail(node, tag, UNSENT, RequestFailure::TimedOut, ctx);
         }
     }
 
@@ -403,6 +422,8 @@ impl<T> NetworkClient<T> {
         let Some(known) = self.nodes.get_mut(&node) else { return };
         let conn = known.conn();
         if conn.is_some() {
+            let dialing = matches!(known.state, State::Dialing { .. });
+            known.dial_failures = known.dial_failures.saturating_add(u32::from(dialing));
             let wait = self.config.backoff().after(known.failures, ctx.rng);
             known.failures = known.failures.saturating_add(1);
             known.state = State::Disconnected { not_before: now + wait };
@@ -414,17 +435,17 @@ impl<T> NetworkClient<T> {
                 0 => first,
                 _ => RequestFailure::Disconnected,
             };
-            request.tag.map(|tag| (tag, error))
+            request.tag.map(|tag| (tag, request.correlation_id, error))
         });
         let waiting = std::mem::take(&mut known.waiting).into_iter();
-        let waiting = waiting.map(|waiting| (waiting.tag, RequestFailure::Disconnected));
+        let waiting = waiting.map(|waiting| (waiting.tag, UNSENT, RequestFailure::Disconnected));
         let failed: Vec<_> = sent.chain(waiting).collect();
         if let Some(conn) = conn {
             self.by_conn.remove(&conn);
             self.push(NetworkEvent::Disconnected { node }, ctx);
         }
-        for (tag, error) in failed {
-            self.push(NetworkEvent::Failed { node, tag, error }, ctx);
+        for (tag, correlation_id, error) in failed {
+            self.fail(node, tag, correlation_id, error, ctx);
         }
     }
 }

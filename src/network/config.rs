@@ -16,7 +16,10 @@ pub struct NetworkConfig {
     /// `reconnect.backoff.max.ms`.
     pub reconnect_backoff_max: Span,
     /// `socket.connection.setup.timeout.ms`: a dial that is not answered in this time has failed.
+    /// The time grows with each failure (KIP-601).
     pub connection_setup_timeout: Span,
+    /// `socket.connection.setup.timeout.max.ms`.
+    pub connection_setup_timeout_max: Span,
     /// `max.in.flight.requests.per.connection`.
     pub max_in_flight: usize,
     /// Whether a new connection begins with ApiVersions. Clients do; the controller and the
@@ -31,6 +34,7 @@ impl Default for NetworkConfig {
             reconnect_backoff: Span::from_millis(50),
             reconnect_backoff_max: Span::from_millis(1_000),
             connection_setup_timeout: Span::from_millis(10_000),
+            connection_setup_timeout_max: Span::from_millis(30_000),
             max_in_flight: 5,
             discover_versions: true,
         }
@@ -54,6 +58,8 @@ impl NetworkConfig {
             reconnect_backoff_max: properties.millis("reconnect.backoff.max.ms", 1_000)?,
             connection_setup_timeout: properties
                 .millis("socket.connection.setup.timeout.ms", 10_000)?,
+            connection_setup_timeout_max: properties
+                .millis("socket.connection.setup.timeout.max.ms", 30_000)?,
             max_in_flight,
             discover_versions: true,
         })
@@ -62,5 +68,11 @@ impl NetworkConfig {
     /// The back-off between two dials.
     pub(super) fn backoff(&self) -> ExponentialBackoff {
         ExponentialBackoff { initial: self.reconnect_backoff, max: self.reconnect_backoff_max }
+    }
+
+    /// How long a dial may take.
+    pub(super) fn setup_timeout(&self) -> ExponentialBackoff {
+        let initial = self.connection_setup_timeout;
+        ExponentialBackoff { initial, max: self.connection_setup_timeout_max }
     }
 }

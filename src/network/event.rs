@@ -15,6 +15,8 @@ pub enum NetworkEvent<T> {
         node: i32,
         /// The tag of the request.
         tag: T,
+        /// Its correlation id.
+        correlation_id: i32,
         /// The answer.
         response: AnyResponse,
     },
@@ -32,6 +34,8 @@ pub enum NetworkEvent<T> {
         node: i32,
         /// The tag of the request.
         tag: T,
+        /// Its correlation id, −1 when it was never sent.
+        correlation_id: i32,
         /// Why.
         error: RequestFailure,
     },

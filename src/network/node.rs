@@ -52,6 +52,8 @@ pub(super) struct Node<T> {
     pub state: State,
     /// Failures in a row, for the back-off.
     pub failures: u32,
+    /// Those of them that were dials without an answer.
+    pub dial_failures: u32,
     /// Somebody wants a connection though no request waits for it.
     pub wanted: bool,
     pub waiting: VecDeque<Waiting<T>>,
@@ -65,6 +67,7 @@ impl<T> Node<T> {
             endpoint,
             state: State::Disconnected { not_before: Time::ZERO },
             failures: 0,
+            dial_failures: 0,
             wanted: false,
             waiting: VecDeque::new(),
             in_flight: VecDeque::new(),

@@ -125,6 +125,10 @@ pub struct OutgoingRecord {
     pub value: Option<Bytes>,
     /// Explicit partition, if any.
     pub partition: Option<i32>,
+    /// Headers, in order; a key may come twice.
+    pub headers: Vec<(String, Option<Bytes>)>,
+    /// Create time in ms since 1970; none is the time of sending.
+    pub timestamp: Option<i64>,
 }
 
 /// An input with its place in time. Inputs of a process are handled in the order of (due, source,

@@ -247,6 +247,10 @@ pub struct ProducerView {
     pub interval_us: u64,
     /// Its `acks` setting.
     pub acks: i16,
+    /// Id of an idempotent producer, −1 for none.
+    pub producer_id: i64,
+    /// Epoch of that id, −1 for none.
+    pub producer_epoch: i16,
 }
 
 /// What became of a record.

@@ -42,8 +42,8 @@ fn play(window: Span) -> (u64, Counts, Vec<String>) {
 fn a_story_of_failures_is_the_same_however_it_is_cut() {
     let (hash, counts, broken) = play(Span::from_secs(1));
     assert!(broken.is_empty(), "{broken:?}");
-    // What a change to the engine may move; the point is that all three are really there.
-    assert_eq!((counts.elections, counts.truncations, counts.rebalances), (21, 2, 4), "{counts:?}");
+    // What any change to the engine moves; the point is that all three are really there.
+    assert!(counts.elections > 9 && counts.truncations > 0 && counts.rebalances > 2, "{counts:?}");
     assert!(counts.controllers >= 2 && counts.session_expiries >= 4, "{counts:?}");
     assert!(counts.file_cuts > 0 && counts.recoveries > 0, "{counts:?}");
     assert!(counts.acknowledged > 700 && counts.failed == 0, "{counts:?}");

@@ -215,8 +215,8 @@ fn send<T>(
 /// A request that ended: who, its tag, and the response or why there is none.
 fn outcome_of<T>(event: NetworkEvent<T>) -> Option<(i32, T, Result<AnyResponse, SendError>)> {
     match event {
-        NetworkEvent::Response { node, tag, response } => Some((node, tag, Ok(response))),
-        NetworkEvent::Failed { node, tag, error } => {
+        NetworkEvent::Response { node, tag, response, .. } => Some((node, tag, Ok(response))),
+        NetworkEvent::Failed { node, tag, error, .. } => {
             let error = match error {
                 RequestFailure::Disconnected | RequestFailure::BadResponse => {
                     SendError::Disconnected

@@ -59,7 +59,7 @@ impl Process for Watcher {
         for event in events {
             match event {
                 NetworkEvent::Response { response: AnyResponse::Metadata(response), .. } => {
-                    self.metadata.on_response(response, &mut self.network, ctx);
+                    self.metadata.on_response(1, response, &mut self.network, ctx);
                 }
                 NetworkEvent::Failed { .. } => self.metadata.on_failure(),
                 _ => {}
@@ -100,12 +100,15 @@ fn answer(brokers: Vec<MetadataResponseBroker>, leader_id: i32, epoch: i32) -> M
 
 fn bench(answer: MetadataResponse) -> Bench<Oracle> {
     let mut network = NetworkClient::new("watcher", NetworkConfig::default());
-    let mut metadata = Metadata::new(MetadataConfig {
-        bootstrap: vec![Endpoint::new("bootstrap", 9092)],
-        max_age: Span::from_secs(300),
-        retry_backoff: Span::from_millis(100),
-        allow_auto_topic_creation: true,
-    });
+    let mut metadata = Metadata::new(
+        MetadataConfig {
+            bootstrap: vec![Endpoint::new("bootstrap", 9092)],
+            max_age: Span::from_secs(300),
+            retry_backoff: Span::from_millis(100),
+            allow_auto_topic_creation: true,
+        },
+        "",
+    );
     metadata.bootstrap(&mut network);
     metadata.add_topic("t");
     let mut bench = Bench::new(Oracle { answer, asked: Vec::new() });

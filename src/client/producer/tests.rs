@@ -1,9 +1,11 @@
+use crate::base::trace::LogLevel;
 use crate::base::{Endpoint, ProcessId, Span, TopicPartition, TraceEvent};
 use crate::client::ProducerProcess;
 use crate::client::fake_cluster::FakeCluster;
 use crate::network::testbed::{Bench, spec};
 use crate::node::{Command, Input, OutgoingRecord, ProcessView, Program, Properties};
 use crate::wire::ErrorCode;
+use crate::wire::batch::RecordBatchView;
 use crate::wire::kafka::ApiKey;
 
 fn producer(cluster: FakeCluster, pairs: &[(&str, &str)]) -> (Bench<FakeCluster>, ProcessId) {
@@ -19,7 +21,8 @@ fn producer(cluster: FakeCluster, pairs: &[(&str, &str)]) -> (Bench<FakeCluster>
 
 fn record(key: Option<&str>, value: &str, partition: Option<i32>) -> OutgoingRecord {
     let bytes = |text: &str| bytes::Bytes::copy_from_slice(text.as_bytes());
-    OutgoingRecord { key: key.map(bytes), value: Some(bytes(value)), partition }
+    let (key, value) = (key.map(bytes), Some(bytes(value)));
+    OutgoingRecord { key, value, partition, ..OutgoingRecord::default() }
 }
 
 fn produce(topic: &str, records: Vec<OutgoingRecord>) -> Command {
@@ -227,5 +230,130 @@ fn a_generator_produces_until_told_to_stop() {
     assert_eq!(
         answers(&bench),
         [Ok("Producing to t every 100 ms."), Ok("No longer producing to t."),]
+    );
+}
+
+const IDEMPOTENT: (&str, &str) = ("enable.idempotence", "true");
+
+#[test]
+fn an_idempotent_producer_keeps_order_with_five_requests_in_flight() {
+    let mut cluster = FakeCluster::new(1).with_topic("t", 1);
+    cluster.produce_errors.push_back(ErrorCode::NOT_ENOUGH_REPLICAS);
+    let (mut bench, id) = producer(cluster, &[IDEMPOTENT, ("batch.size", "100")]);
+    let records = (0..10).map(|number| record(None, &format!("value-{number:020}"), None));
+    bench.tell(id, 1, produce("t", records.collect()));
+    bench.run(Span::from_secs(5));
+    assert_eq!(answers(&bench), [Ok("10 records: t-0@0..9")]);
+    let values = values(&bench, 0);
+    assert!(values.len() == 10 && values.is_sorted(), "{values:?}");
+    let ProcessView::Producer(view) = bench.view(id) else { panic!("a producer") };
+    assert!(view.retries > 1, "those behind the refused batch were out of order");
+    assert_eq!((view.acks, view.producer_id, view.producer_epoch), (-1, 1_000, 0));
+}
+
+#[test]
+fn a_lost_answer_doubles_a_record_unless_the_producer_is_idempotent() {
+    for (idempotent, copies) in [("false", 2), ("true", 1)] {
+        let mut cluster = FakeCluster::new(1).with_topic("t", 1);
+        cluster.lost_answers = 1;
+        let pairs = [("enable.idempotence", idempotent), ("request.timeout.ms", "1000")];
+        let (mut bench, id) = producer(cluster, &pairs);
+        bench.tell(id, 1, produce("t", vec![record(None, "a", None)]));
+        bench.run(Span::from_secs(5));
+        assert_eq!(answers(&bench).len(), 1);
+        assert!(answers(&bench)[0].is_ok());
+        assert_eq!(values(&bench, 0).len(), copies, "idempotent {idempotent}");
+    }
+}
+
+#[test]
+fn a_gap_that_stays_raises_the_epoch() {
+    let mut cluster = FakeCluster::new(1).with_topic("t", 1);
+    cluster.produce_errors.push_back(ErrorCode::INVALID_TIMESTAMP);
+    let (mut bench, id) = producer(cluster, &[IDEMPOTENT, ("batch.size", "100")]);
+    let records = (0..4).map(|number| record(None, &format!("value-{number:020}"), None));
+    bench.tell(id, 1, produce("t", records.collect()));
+    bench.run(Span::from_secs(5));
+    let refused = "INVALID_TIMESTAMP: The timestamp of the message is out of acceptable range. (1 \
+                   of 4 records failed)";
+    assert!(answers(&bench)[0].is_err(), "{:?}", answers(&bench));
+    let failed = answers(&bench)[0].expect_err("one was refused");
+    assert!(failed == refused || failed.contains("2 of 4"), "{failed}");
+    let values = values(&bench, 0);
+    assert!(values.is_sorted() && values.len() >= 2, "{values:?}");
+    let ProcessView::Producer(view) = bench.view(id) else { panic!("a producer") };
+    assert_eq!((view.producer_id, view.producer_epoch), (1_000, 1));
+    assert_eq!(view.acknowledged + view.failed, 4);
+}
+
+#[test]
+fn without_a_producer_id_nothing_is_sent() {
+    let mut cluster = FakeCluster::new(1).with_topic("t", 1);
+    cluster.producers.init_errors.push(ErrorCode::CLUSTER_AUTHORIZATION_FAILED);
+    cluster.producers.init_errors.push(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    let (mut bench, id) = producer(cluster, &[IDEMPOTENT]);
+    bench.tell(id, 1, produce("t", vec![record(None, "a", None)]));
+    bench.run(Span::from_secs(2));
+    assert_eq!(
+        answers(&bench),
+        [Err("CLUSTER_AUTHORIZATION_FAILED: Cluster authorization failed.")]
+    );
+    assert_eq!(bench.servers.count(ApiKey::InitProducerId), 2);
+    assert_eq!(bench.servers.count(ApiKey::Produce), 0);
+}
+
+#[test]
+fn headers_timestamps_and_compression_travel() {
+    for codec in ["none", "gzip", "snappy", "lz4"] {
+        let cluster = FakeCluster::new(1).with_topic("t", 1);
+        let (mut bench, id) = producer(cluster, &[("compression.type", codec)]);
+        let full = OutgoingRecord {
+            headers: vec![("h".to_owned(), Some("v".into())), ("h".to_owned(), None)],
+            timestamp: Some(1_234),
+            ..record(Some("k"), &"text ".repeat(100), None)
+        };
+        bench.tell(id, 1, produce("t", vec![full.clone(), full]));
+        let odd = OutgoingRecord { timestamp: Some(-1), ..record(None, "a", None) };
+        bench.tell(id, 2, produce("t", vec![odd]));
+        bench.run(Span::from_millis(50));
+        let negative = "Invalid timestamp: -1. Timestamp should always be non-negative or null.";
+        assert!(answers(&bench).contains(&Ok("2 records: t-0@0..1")));
+        assert!(answers(&bench).contains(&Err(negative)));
+        let log = &bench.servers.logs[&TopicPartition::new("t", 0)];
+        let batch = RecordBatchView::first(log).expect("a batch");
+        assert_eq!(batch.compression().to_string(), codec);
+        assert_eq!(batch.size() < 1_000, codec != "none");
+        let contents = batch.contents().expect("opens");
+        for record in batch.records_in(&contents).expect("records") {
+            let record = record.expect("sound");
+            assert_eq!(record.timestamp, 1_234);
+            let headers = record.headers.iter().map(|header| (header.key, header.value));
+            assert_eq!(headers.collect::<Vec<_>>(), [("h", Some(&b"v"[..])), ("h", None)]);
+        }
+    }
+}
+
+#[test]
+fn retries_are_told_as_kafka_logs_them() {
+    let mut cluster = FakeCluster::new(1).with_topic("t", 1);
+    cluster.produce_errors.extend([ErrorCode::NOT_ENOUGH_REPLICAS; 2]);
+    let (mut bench, id) = producer(cluster, &[("retries", "1")]);
+    bench.tell(id, 1, produce("t", vec![record(None, "a", None)]));
+    bench.run(Span::from_secs(1));
+    let lines = bench.traces.iter().filter_map(|(_, _, event)| match event {
+        TraceEvent::Logged { level: LogLevel::Warn, text, .. } => Some(text.as_str()),
+        _ => None,
+    });
+    assert_eq!(
+        lines.collect::<Vec<_>>(),
+        ["[Producer clientId=process-1] Got error produce response with correlation id 3 on \
+         topic-partition t-0, retrying (0 attempts left). Error: NOT_ENOUGH_REPLICAS"]
+    );
+    assert_eq!(
+        answers(&bench),
+        [Err(
+            "NOT_ENOUGH_REPLICAS: Messages are rejected since there are fewer in-sync replicas than \
+         required."
+        )]
     );
 }

@@ -172,14 +172,23 @@ fn dials_again_after_a_growing_back_off() {
 }
 
 #[test]
-fn a_silent_host_fails_after_the_setup_timeout() {
-    let (mut bench, id) = bench(Echo::default(), NetworkConfig::default());
+fn a_silent_host_fails_after_a_setup_timeout_that_grows() {
+    let config = NetworkConfig { request_timeout: Span::from_secs(100), ..Default::default() };
+    let (mut bench, id) = bench(Echo::default(), config);
     bench.silence(&Endpoint::new("broker-1", 9092));
-    bench.tell(id, 0, call(1));
-    bench.run(Span::from_millis(9_990));
-    assert_eq!(log(&bench), Vec::<&str>::new());
-    bench.run(Span::from_millis(20));
-    assert_eq!(log(&bench), ["disconnected 1", "1 Disconnected"]);
+    for (round, expected_s) in [10, 20, 30, 30].into_iter().enumerate() {
+        let (asked, before) = (bench.now, log(&bench).len());
+        bench.tell(id, 0, call(round as i64));
+        while log(&bench).len() == before && bench.now.since(asked) < Span::from_secs(60) {
+            bench.run(Span::from_millis(50));
+        }
+        let failed = format!("{round} Disconnected");
+        assert_eq!(log(&bench)[before..], ["disconnected 1", failed.as_str()]);
+        let took = bench.now.since(asked).as_millis();
+        // A fifth more or less, and a reconnect back-off before all but the first.
+        let (least, most) = (expected_s * 800, expected_s * 1_200 + 1_300);
+        assert!((least..=most).contains(&took), "dial {round} took {took} ms");
+    }
 }
 
 #[test]

@@ -47,6 +47,6 @@ fn record(key: Option<&[u8]>, value: &[u8]) -> OutgoingRecord {
     OutgoingRecord {
         key: key.map(Bytes::copy_from_slice),
         value: Some(Bytes::copy_from_slice(value)),
-        partition: None,
+        ..OutgoingRecord::default()
     }
 }

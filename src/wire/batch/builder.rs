@@ -320,6 +320,19 @@ impl<'a> RecordBatchMut<'a> {
         self.bytes[at::ATTRIBUTES..at::LAST_OFFSET_DELTA]
             .copy_from_slice(&attributes.to_be_bytes());
         self.bytes[at::MAX_TIMESTAMP..at::PRODUCER_ID].copy_from_slice(&timestamp.to_be_bytes());
+        self.set_crc();
+    }
+
+    /// Sets who sends the batch and the sequence of its first record, and the checksum with them.
+    pub fn set_producer_state(&mut self, id: i64, epoch: i16, base_sequence: i32) {
+        self.bytes[at::PRODUCER_ID..at::PRODUCER_EPOCH].copy_from_slice(&id.to_be_bytes());
+        self.bytes[at::PRODUCER_EPOCH..at::BASE_SEQUENCE].copy_from_slice(&epoch.to_be_bytes());
+        self.bytes[at::BASE_SEQUENCE..at::RECORD_COUNT]
+            .copy_from_slice(&base_sequence.to_be_bytes());
+        self.set_crc();
+    }
+
+    fn set_crc(&mut self) {
         let crc = crc32c::crc32c(&self.bytes[at::ATTRIBUTES..]);
         self.bytes[at::CRC..at::ATTRIBUTES].copy_from_slice(&crc.to_be_bytes());
     }

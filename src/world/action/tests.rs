@@ -21,7 +21,7 @@ fn the_words_of_the_terminal_are_understood() {
     let record = |key: Option<&'static str>, value: &'static str| OutgoingRecord {
         key: key.map(Bytes::from),
         value: Some(Bytes::from(value)),
-        partition: None,
+        ..OutgoingRecord::default()
     };
     assert_eq!(
         parse("tell producer-1 produce orders k:v hello \"a b:c d\" 10\\:30"),
@@ -32,8 +32,18 @@ fn the_words_of_the_terminal_are_understood() {
             record(None, "10:30"),
         ])
     );
-    let tombstone = OutgoingRecord { key: Some("k".into()), value: None, partition: Some(2) };
+    let tombstone =
+        OutgoingRecord { key: Some("k".into()), partition: Some(2), ..OutgoingRecord::default() };
     assert_eq!(parse("tell producer-1 produce orders @2/k:\\N"), produce(vec![tombstone]));
+    let full = OutgoingRecord {
+        key: Some("k".into()),
+        value: Some("v#1".into()),
+        partition: Some(2),
+        headers: vec![("h".into(), Some("a b".into())), ("g".into(), None)],
+        timestamp: Some(1_700_000_000_000),
+    };
+    let words = r#"tell producer-1 produce orders "@2/^1700000000000/#h=a b/#g=\N/k:v#1""#;
+    assert_eq!(parse(words), produce(vec![full]));
     assert_eq!(
         parse("tell p produce every 2.5 topic=orders keys=a,b"),
         Action::Tell {
@@ -90,8 +100,18 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn record() -> impl Strategy<Value = OutgoingRecord> {
-    (prop::option::of(bytes()), prop::option::of(bytes()), prop::option::of(any::<i32>()))
-        .prop_map(|(key, value, partition)| OutgoingRecord { key, value, partition })
+    let headers = prop::collection::vec((text(), prop::option::of(bytes())), 0..3);
+    (
+        (prop::option::of(bytes()), prop::option::of(bytes()), prop::option::of(any::<i32>())),
+        (headers, prop::option::of(any::<i64>())),
+    )
+        .prop_map(|((key, value, partition), (headers, timestamp))| OutgoingRecord {
+            key,
+            value,
+            partition,
+            headers,
+            timestamp,
+        })
 }
 
 fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {

@@ -165,39 +165,68 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// A record as one word: `[@PARTITION/][KEY:]VALUE`.
+/// Bytes that mean something in the word of a record.
+const RECORD_SIGNS: &[u8] = b":@#^";
+
+/// A record as one word: `[@PARTITION/][^TIMESTAMP/][#HEADER=VALUE/]…[KEY:]VALUE`.
 pub(super) fn record(record: &OutgoingRecord) -> String {
     let mut text = String::new();
     if let Some(partition) = record.partition {
         text.extend(["@", &partition.to_string(), "/"]);
     }
+    if let Some(timestamp) = record.timestamp {
+        text.extend(["^", &timestamp.to_string(), "/"]);
+    }
+    for (name, value) in &record.headers {
+        text.push('#');
+        escape_into(&mut text, name.as_bytes(), b"=/");
+        text.push('=');
+        push_value(&mut text, value.as_ref(), b"/");
+        text.push('/');
+    }
     if let Some(key) = &record.key {
-        escape_into(&mut text, key, b":@");
+        escape_into(&mut text, key, RECORD_SIGNS);
         text.push(':');
     }
-    match &record.value {
-        None => text.push_str("\\N"),
-        Some(value) => escape_into(&mut text, value, b":@"),
-    }
+    push_value(&mut text, record.value.as_ref(), RECORD_SIGNS);
     let plain = !text.is_empty() && text.bytes().all(|byte| is_plain(byte) || byte == b':');
     if plain { text } else { format!("\"{text}\"") }
+}
+
+fn push_value(text: &mut String, value: Option<&Bytes>, separators: &[u8]) {
+    match value {
+        None => text.push_str("\\N"),
+        Some(value) => escape_into(text, value, separators),
+    }
 }
 
 /// The record that a word means.
 pub(super) fn parse_record(word: &Word) -> Result<OutgoingRecord, BadAction> {
     let mut rest = word.clone();
-    let mut partition = None;
-    if word.0.first() == Some(&Sign::Plain(b'@')) {
-        let (number, record) = word
-            .split_once(b'/')
-            .ok_or_else(|| word.bad("should be @PARTITION/[KEY:]VALUE; write \\@ for a plain @"))?;
-        partition = Some(Word(number.0[1..].to_vec()).number()?);
-        rest = record;
+    let mut record = OutgoingRecord::default();
+    while let Some(Sign::Plain(sign @ (b'@' | b'^' | b'#'))) = rest.0.first().copied() {
+        let (part, after) = rest.split_once(b'/').ok_or_else(|| {
+            word.bad(
+                "should be [@PARTITION/][^TIMESTAMP/][#HEADER=VALUE/][KEY:]VALUE; write a \\ \
+                 before a plain @, ^ or #",
+            )
+        })?;
+        let part = Word(part.0[1..].to_vec());
+        match sign {
+            b'@' => record.partition = Some(part.number()?),
+            b'^' => record.timestamp = Some(part.number()?),
+            _ => {
+                let (name, value) =
+                    part.split_once(b'=').ok_or_else(|| part.bad("should be HEADER=VALUE"))?;
+                record.headers.push((name.text()?, value.bytes().map(Bytes::from)));
+            }
+        }
+        rest = after;
     }
     let (key, value) = match rest.split_once(b':') {
         Some((key, value)) => (Some(key), value),
         None => (None, rest),
     };
     let key = key.and_then(|key| key.bytes()).map(Bytes::from);
-    Ok(OutgoingRecord { key, value: value.bytes().map(Bytes::from), partition })
+    Ok(OutgoingRecord { key, value: value.bytes().map(Bytes::from), ..record })
 }
