@@ -96,6 +96,31 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// The text is not `topic-partition`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadTopicPartition(pub String);
+
+impl fmt::Display for BadTopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} should be TOPIC-PARTITION", self.0)
+    }
+}
+
+impl std::error::Error for BadTopicPartition {}
+
+impl FromStr for TopicPartition {
+    type Err = BadTopicPartition;
+
+    fn from_str(text: &str) -> Result<Self, BadTopicPartition> {
+        let parts = text.rsplit_once('-').filter(|(topic, _)| !topic.is_empty());
+        let parsed = parts.and_then(|(topic, number)| {
+            let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+            Some(Self::new(topic, number.parse().ok().filter(|_| digits)?))
+        });
+        parsed.ok_or_else(|| BadTopicPartition(text.to_owned()))
+    }
+}
+
 impl fmt::Display for TopicPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.topic, self.partition)

@@ -244,7 +244,15 @@ pub enum TraceEvent {
         generation: i32,
         partitions: Vec<TopicPartition>,
     },
-    /// A consumer handed a record to its application.
+    /// A consumer gave partitions up, or lost them without a chance to commit.
+    PartitionsRevoked {
+        group: String,
+        member: String,
+        generation: i32,
+        partitions: Vec<TopicPartition>,
+        lost: bool,
+    },
+    /// An application processed a record that its consumer handed to it.
     RecordConsumed {
         group: String,
         member: String,

@@ -3,20 +3,25 @@
 //!
 //! In Kafka: org.apache.kafka.clients.consumer.KafkaConsumer.
 
+mod answers;
+mod commands;
+mod rebalance;
+
 use super::committer::{Committer, Purpose};
+use super::completed_fetch::ConsumedRecord;
 use super::consumer_config::ConsumerConfig;
 use super::consumer_link::{Links, Tag};
 use super::coordinator::{Coordinator, NO_GENERATION};
-use super::fetcher::{ConsumedRecord, Fetcher};
-use super::group_member::{GroupEvent, MemberState};
+use super::fetcher::Fetcher;
 use super::metadata::Metadata;
-use super::subscriptions::{FetchState, Subscriptions};
+use super::positions::Positions;
+use super::subscription_type::SubscriptionType;
+use super::subscriptions::{OffsetAndEpoch, Subscriptions};
 use crate::base::timers::Wakeup;
-use crate::base::{Span, Time, TopicPartition, TraceEvent};
-use crate::network::{NetworkClient, NetworkEvent};
+use crate::base::{SortedMap, Span, Time, TopicPartition};
+use crate::network::NetworkClient;
 use crate::node::{Ctx, LinkInput};
-use crate::wire::ErrorCode;
-use crate::wire::kafka::AnyResponse;
+use commands::Inquiry;
 use std::rc::Rc;
 
 /// How long closing may take (`close(Duration)`'s default).
@@ -39,10 +44,16 @@ pub struct Consumer {
     coordinator: Coordinator,
     committer: Committer,
     fetcher: Fetcher,
+    positions: Positions,
+    subscription: SubscriptionType,
     subscriptions: Subscriptions,
+    /// The metadata that a pattern was last compared with.
+    matched: Option<u64>,
+    inquiries: SortedMap<u64, Inquiry>,
     next_poll: Time,
     closing: Closing,
     failure: Option<String>,
+    acknowledged: Option<Result<(), String>>,
 }
 
 impl Consumer {
@@ -51,21 +62,26 @@ impl Consumer {
         let mut network = NetworkClient::new(&config.client_id, config.network.clone());
         let mut metadata = Metadata::new(config.metadata.clone(), &config.log_context());
         metadata.bootstrap(&mut network);
-        for topic in &config.topics {
-            metadata.add_topic(topic);
-        }
+        let subscription = config.subscription.clone();
         let config = Rc::new(config);
-        Self {
+        let mut consumer = Self {
             links: Links { network, metadata },
             coordinator: Coordinator::new(Rc::clone(&config)),
             committer: Committer::new(Rc::clone(&config)),
             fetcher: Fetcher::new(Rc::clone(&config)),
+            positions: Positions::new(Rc::clone(&config)),
+            subscription: SubscriptionType::None,
             subscriptions: Subscriptions::default(),
+            matched: None,
+            inquiries: SortedMap::new(),
             next_poll: Time::ZERO,
             closing: Closing::No,
             failure: None,
+            acknowledged: None,
             config,
-        }
+        };
+        consumer.subscribe(subscription);
+        consumer
     }
 
     /// Its settings.
@@ -76,6 +92,11 @@ impl Consumer {
     /// Its membership.
     pub fn coordinator(&self) -> &Coordinator {
         &self.coordinator
+    }
+
+    /// What it asked for.
+    pub fn subscription(&self) -> &SubscriptionType {
+        &self.subscription
     }
 
     /// What it owns.
@@ -105,17 +126,26 @@ impl Consumer {
         self.on_events(events, ctx);
     }
 
-    /// Goes to `offset` of a partition that it owns.
-    pub fn seek(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), String> {
-        if offset < 0 {
-            return Err("seek offset must not be a negative number".to_owned());
-        }
-        let owned = self.subscriptions.get_mut(partition);
-        let owned =
-            owned.ok_or_else(|| format!("No current assignment for partition {partition}"))?;
-        owned.state = FetchState::Fetching(offset);
-        owned.not_before = Time::ZERO;
-        Ok(())
+    /// Commits on behalf of the application that acknowledges records: the given offsets, or all
+    /// positions. [`Consumer::take_acknowledgement`] tells what became of it.
+    pub fn acknowledge(&mut self, offset: Option<(TopicPartition, i64)>, ctx: &mut Ctx<'_>) {
+        let offsets = match offset {
+            Some((partition, offset)) => {
+                SortedMap::from([(partition, OffsetAndEpoch { offset, epoch: -1 })])
+            }
+            None => self.subscriptions.all_consumed(),
+        };
+        self.commit(Purpose::Acknowledge, offsets, ctx);
+    }
+
+    /// What became of the last acknowledgement, once it is known.
+    pub fn take_acknowledgement(&mut self) -> Option<Result<(), String>> {
+        self.acknowledged.take()
+    }
+
+    /// True when [`Consumer::take_acknowledgement`] has something to tell.
+    pub fn has_acknowledgement(&self) -> bool {
+        self.acknowledged.is_some()
     }
 
     /// Begins to close: commits, leaves the group, and is then closed.
@@ -126,41 +156,62 @@ impl Consumer {
         self.closing = Closing::Committing { deadline: ctx.now() + CLOSE_TIMEOUT };
         self.coordinator.held = true;
         if self.config.auto_commit && self.coordinator.generation != NO_GENERATION {
-            self.commit(Purpose::Close, ctx);
+            self.commit(Purpose::Close, self.subscriptions.all_consumed(), ctx);
         }
     }
 
-    fn commit(&mut self, purpose: Purpose, ctx: &mut Ctx<'_>) {
-        let Self { committer, subscriptions, coordinator, links, .. } = self;
-        committer.commit(purpose, subscriptions, coordinator, links, ctx);
+    fn commit(
+        &mut self,
+        purpose: Purpose,
+        offsets: SortedMap<TopicPartition, OffsetAndEpoch>,
+        ctx: &mut Ctx<'_>,
+    ) {
+        let Self { committer, coordinator, links, .. } = self;
+        committer.commit(purpose, offsets, coordinator, links, ctx);
     }
 
-    /// Goes on as far as it can, and polls when the application does. To be called at the end of
-    /// every step; returns the records that the application got.
-    pub fn run(&mut self, ctx: &mut Ctx<'_>) -> Vec<ConsumedRecord> {
+    /// Goes on as far as it can, and polls when the application does, which it does not while it is
+    /// busy with records. To be called at the end of every step; returns the records that the
+    /// application got.
+    pub fn run(&mut self, may_poll: bool, ctx: &mut Ctx<'_>) -> Vec<ConsumedRecord> {
         let mut records = Vec::new();
         if self.closing == Closing::No {
-            if ctx.now() >= self.next_poll {
+            let polls = may_poll && ctx.now() >= self.next_poll;
+            if polls {
                 self.coordinator.polled(ctx.now());
             }
-            self.run_group(ctx);
-            let Self { committer, subscriptions, coordinator, links, fetcher, .. } = self;
-            committer.fetch_committed(subscriptions, coordinator, links, ctx);
-            fetcher.reset_positions(subscriptions, links, ctx);
-            if ctx.now() >= self.next_poll {
+            self.run_group(may_poll, ctx);
+            if may_poll {
+                self.update_positions(ctx);
+            }
+            if polls {
                 self.next_poll = ctx.now() + self.config.poll_interval;
                 records = self.poll(ctx);
             }
         } else {
             self.run_close(ctx);
         }
+        let Self { committer, coordinator, links, .. } = self;
+        committer.run(coordinator, links, ctx);
+        self.answer_commits(ctx);
+        self.ask_for_times(ctx);
         self.links.metadata.maybe_update(&mut self.links.network, Tag::Metadata, ctx);
         records
     }
 
+    fn update_positions(&mut self, ctx: &mut Ctx<'_>) {
+        let Self { committer, subscriptions, coordinator, links, positions, .. } = self;
+        let outcome = committer.fetch_committed(subscriptions, coordinator, links, ctx);
+        positions.reset(subscriptions, links, ctx);
+        positions.validate(subscriptions, links, ctx);
+        if let Err(reason) = outcome {
+            self.failure = Some(reason);
+        }
+    }
+
     /// One poll of the application.
     fn poll(&mut self, ctx: &mut Ctx<'_>) -> Vec<ConsumedRecord> {
-        if !self.coordinator.is_stable() {
+        if self.coordinator.held {
             return Vec::new();
         }
         let Self { committer, subscriptions, coordinator, links, fetcher, config, .. } = self;
@@ -170,36 +221,11 @@ impl Consumer {
         records
     }
 
-    fn run_group(&mut self, ctx: &mut Ctx<'_>) {
-        self.coordinator.run(&mut self.links, ctx);
-        self.take_group_events(ctx);
-        if !self.coordinator.wants_to_join(ctx.now()) {
-            return;
-        }
-        if !self.coordinator.held {
-            self.coordinator.held = true;
-            let member = self.coordinator.generation != NO_GENERATION;
-            if self.config.auto_commit && member {
-                self.commit(Purpose::Rebalance, ctx);
-            }
-        }
-        if !self.committer.is_pending(Purpose::Rebalance) {
-            self.coordinator.held = false;
-            self.revoke();
-            self.coordinator.join(&mut self.links, ctx);
-        }
-    }
-
-    fn revoke(&mut self) {
-        self.subscriptions.clear();
-        self.fetcher.clear();
-    }
-
     fn run_close(&mut self, ctx: &mut Ctx<'_>) {
         match self.closing {
             Closing::Committing { deadline } => {
                 if !self.committer.is_pending(Purpose::Close) {
-                    self.revoke();
+                    self.give_all_up(ctx);
                     self.closing = Closing::Leaving { deadline };
                     self.coordinator.leave(&mut self.links, ctx);
                     self.take_group_events(ctx);
@@ -212,146 +238,9 @@ impl Consumer {
         }
     }
 
-    fn take_group_events(&mut self, ctx: &mut Ctx<'_>) {
-        for event in self.coordinator.take_events() {
-            match event {
-                GroupEvent::Assigned(partitions) => {
-                    ctx.trace(TraceEvent::PartitionsAssigned {
-                        group: self.config.group_id.clone(),
-                        member: self.coordinator.member_id.clone(),
-                        generation: self.coordinator.generation,
-                        partitions: partitions.clone(),
-                    });
-                    self.fetcher.clear();
-                    self.subscriptions.assign(&partitions);
-                    self.committer.on_assigned(ctx.now());
-                }
-                GroupEvent::Lost => self.revoke(),
-                GroupEvent::Failed(reason) => self.failure = Some(reason),
-                GroupEvent::Left if matches!(self.closing, Closing::Leaving { .. }) => {
-                    self.closing = Closing::Done;
-                }
-                GroupEvent::Left => {}
-            }
-        }
-    }
-
-    fn on_events(&mut self, events: Vec<NetworkEvent<Tag>>, ctx: &mut Ctx<'_>) {
-        for event in events {
-            match event {
-                NetworkEvent::Response { node, tag, correlation_id, response } => {
-                    self.on_response(node, tag, correlation_id, response, ctx);
-                }
-                NetworkEvent::Failed { node, tag, .. } => self.on_failed(node, tag, ctx),
-                NetworkEvent::Disconnected { node } => {
-                    self.links.metadata.request_update();
-                    self.coordinator.on_node_lost(node, &mut self.links, ctx);
-                }
-                NetworkEvent::Connected { .. } | NetworkEvent::Sent { .. } => {}
-            }
-            self.take_group_events(ctx);
-        }
-    }
-
-    fn on_response(
-        &mut self,
-        node: i32,
-        tag: Tag,
-        correlation_id: i32,
-        response: AnyResponse,
-        ctx: &mut Ctx<'_>,
-    ) {
-        let Self { committer, subscriptions, coordinator, links, fetcher, .. } = self;
-        match (tag, response) {
-            (Tag::Metadata, AnyResponse::Metadata(response)) => {
-                links.metadata.on_response(correlation_id, response, &mut links.network, ctx);
-            }
-            (Tag::FindCoordinator, AnyResponse::FindCoordinator(response)) => {
-                coordinator.on_found(response, links, ctx);
-            }
-            (Tag::JoinGroup(attempt), AnyResponse::JoinGroup(response)) => {
-                coordinator.on_joined(attempt, response, links, ctx);
-            }
-            (Tag::SyncGroup(attempt), AnyResponse::SyncGroup(response)) => {
-                coordinator.on_synced(attempt, &response, links, ctx);
-            }
-            (Tag::Heartbeat(attempt), AnyResponse::Heartbeat(response)) => {
-                coordinator.on_heartbeat(attempt, Some(&response), links, ctx);
-            }
-            (Tag::LeaveGroup, _) => coordinator.on_left(),
-            (Tag::OffsetCommit(id), AnyResponse::OffsetCommit(response)) => {
-                let now = ctx.now();
-                let error =
-                    committer.on_committed(id, Some(&response), subscriptions, coordinator, now);
-                self.on_offset_error(error, ctx);
-            }
-            (Tag::OffsetFetch(assignment), AnyResponse::OffsetFetch(response)) => {
-                let outcome =
-                    committer.on_fetched(assignment, Some(&response), subscriptions, ctx.now());
-                match outcome {
-                    Ok(error) => self.on_offset_error(error, ctx),
-                    Err(reason) => self.failure = Some(reason),
-                }
-            }
-            (Tag::ListOffsets(asked), AnyResponse::ListOffsets(response)) => {
-                fetcher.on_listed(&asked, Some(&response), subscriptions, links, ctx);
-            }
-            (Tag::Fetch(asked), AnyResponse::Fetch(response)) => {
-                let outcome = fetcher.on_fetched(node, &asked, response, subscriptions, links, ctx);
-                if let Err(reason) = outcome {
-                    self.failure = Some(reason);
-                }
-            }
-            (tag, _) => self.on_failed(node, tag, ctx),
-        }
-    }
-
-    /// An error about the group in an answer about offsets. One that a client may simply try again
-    /// needs nothing more.
-    fn on_offset_error(&mut self, error: Option<ErrorCode>, ctx: &mut Ctx<'_>) {
-        let concerns_group = |error: &ErrorCode| {
-            matches!(
-                *error,
-                ErrorCode::REBALANCE_IN_PROGRESS
-                    | ErrorCode::ILLEGAL_GENERATION
-                    | ErrorCode::UNKNOWN_MEMBER_ID
-                    | ErrorCode::NOT_COORDINATOR
-                    | ErrorCode::COORDINATOR_NOT_AVAILABLE
-            )
-        };
-        let stable = self.coordinator.state == MemberState::Stable;
-        if let Some(error) = error.filter(concerns_group).filter(|_| stable) {
-            self.coordinator.on_group_error(error, &mut self.links, ctx);
-        }
-    }
-
-    fn on_failed(&mut self, node: i32, tag: Tag, ctx: &mut Ctx<'_>) {
-        let Self { committer, subscriptions, coordinator, links, fetcher, .. } = self;
-        match tag {
-            Tag::Metadata => links.metadata.on_failure(),
-            Tag::FindCoordinator => coordinator.on_find_failed(ctx),
-            Tag::JoinGroup(attempt) | Tag::SyncGroup(attempt) => {
-                coordinator.on_join_failed(attempt, ctx);
-            }
-            Tag::Heartbeat(attempt) => coordinator.on_heartbeat(attempt, None, links, ctx),
-            Tag::LeaveGroup => coordinator.on_left(),
-            Tag::OffsetCommit(id) => {
-                committer.on_committed(id, None, subscriptions, coordinator, ctx.now());
-            }
-            Tag::OffsetFetch(assignment) => {
-                let outcome = committer.on_fetched(assignment, None, subscriptions, ctx.now());
-                self.failure = outcome.err();
-            }
-            Tag::ListOffsets(asked) => fetcher.on_listed(&asked, None, subscriptions, links, ctx),
-            Tag::Fetch(asked) => {
-                fetcher.on_fetch_failed(node, &asked, subscriptions, links, ctx.now());
-            }
-        }
-        self.coordinator.on_node_lost(node, &mut self.links, ctx);
-    }
-
-    /// When [`Consumer::on_wake`] has something to do, and why.
-    pub fn next_wakeup(&self, now: Time) -> Option<Wakeup> {
+    /// When [`Consumer::on_wake`] has something to do, and why. An application that is busy wakes
+    /// up by itself.
+    pub fn next_wakeup(&self, may_poll: bool, now: Time) -> Option<Wakeup> {
         let wake = |at: Time, reason: &str| Wakeup { at, reason: reason.to_owned() };
         let closing = match self.closing {
             Closing::Committing { deadline } | Closing::Leaving { deadline } => {
@@ -359,21 +248,26 @@ impl Consumer {
             }
             Closing::No | Closing::Done => None,
         };
-        let open = self.closing == Closing::No;
-        let stable = open && self.coordinator.is_stable();
+        let open = self.closing == Closing::No && may_poll;
         let polls_at_once = self.config.poll_interval == Span::ZERO;
+        let ready = open && polls_at_once && !self.coordinator.held;
         let poll = (open && !polls_at_once).then(|| wake(self.next_poll, "poll"));
-        let records = (stable && polls_at_once && self.fetcher.has_records())
+        let records = (ready && self.fetcher.has_records(&self.subscriptions))
             .then(|| wake(now, "more records than max.poll.records"));
-        let commit = self.committer.next_auto_commit().filter(|_| stable && polls_at_once);
+        let owns = self.subscriptions.iter().next().is_some();
+        let commit = self.committer.next_auto_commit().filter(|_| ready && owns);
         let commit = commit.map(|at| wake(at, "auto commit"));
         let retries = self.subscriptions.iter().map(|(_, owned)| owned.not_before);
         let retry = retries.filter(|at| open && *at > now).min();
         let retry = retry.map(|at| wake(at, "fetch retry back-off"));
-        let group = self.coordinator.next_wakeup(now).filter(|_| open);
+        let group = self.coordinator.next_wakeup(may_poll, now);
+        let group = group.filter(|_| self.closing == Closing::No);
+        let inquiry = self.inquiries.values().map(Inquiry::next_deadline);
+        let inquiry = inquiry.filter(|at| *at > now).min();
+        let inquiry = inquiry.map(|at| wake(at, "default.api.timeout.ms"));
         [self.links.network.next_wakeup(), self.links.metadata.next_wakeup(), group, closing]
             .into_iter()
-            .chain([poll, records, commit, retry])
+            .chain([poll, records, commit, retry, self.committer.next_wakeup(), inquiry])
             .flatten()
             .min_by_key(|wakeup| wakeup.at)
     }

@@ -2,8 +2,10 @@
 //!
 //! In Kafka: org.apache.kafka.clients.consumer.ConsumerConfig.
 
+use super::assignor::Assignor;
 use super::metadata::MetadataConfig;
-use crate::base::Span;
+use super::subscription_type::{SubscriptionType, TopicPattern};
+use crate::base::{Span, TopicPartition};
 use crate::network::NetworkConfig;
 use crate::node::{ConfigError, Properties};
 
@@ -29,15 +31,40 @@ impl OffsetReset {
     }
 }
 
+/// `isolation.level`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IsolationLevel {
+    /// Everything below the high watermark.
+    ReadUncommitted,
+    /// Nothing of a transaction that is open or was aborted.
+    ReadCommitted,
+}
+
+impl IsolationLevel {
+    /// Its number in requests.
+    pub fn id(self) -> i8 {
+        match self {
+            Self::ReadUncommitted => 0,
+            Self::ReadCommitted => 1,
+        }
+    }
+}
+
 /// How a consumer behaves.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct ConsumerConfig {
     /// `client.id`.
     pub client_id: String,
     /// `group.id`.
     pub group_id: String,
-    /// `topics`: what it subscribes to.
-    pub topics: Vec<String>,
+    /// `group.instance.id`: a static member, which keeps its place when it restarts (KIP-345).
+    pub group_instance_id: Option<String>,
+    /// `topics`, `topics.pattern` or `partitions`: what it wants at first.
+    pub subscription: SubscriptionType,
+    /// `partition.assignment.strategy`, in order of preference.
+    pub assignors: Vec<Assignor>,
+    /// `exclude.internal.topics`: a pattern does not match them.
+    pub exclude_internal_topics: bool,
     /// `session.timeout.ms`.
     pub session_timeout: Span,
     /// `heartbeat.interval.ms`.
@@ -64,8 +91,12 @@ pub struct ConsumerConfig {
     pub fetch_max_bytes: i32,
     /// `max.partition.fetch.bytes`.
     pub max_partition_fetch_bytes: i32,
+    /// `isolation.level`.
+    pub isolation_level: IsolationLevel,
     /// `retry.backoff.ms`.
     pub retry_backoff: Span,
+    /// `default.api.timeout.ms`: how long commitSync and the like are tried.
+    pub api_timeout: Span,
     /// Connections.
     pub network: NetworkConfig,
     /// Metadata.
@@ -81,6 +112,11 @@ fn error(properties: &Properties, key: &str, reason: &str) -> ConfigError {
 }
 
 impl ConsumerConfig {
+    /// Whether rebalances are cooperative: all assignors must be (KIP-429).
+    pub fn is_cooperative(&self) -> bool {
+        self.assignors.iter().all(|assignor| assignor.is_cooperative())
+    }
+
     /// What its log lines begin with.
     pub fn log_context(&self) -> String {
         format!("[Consumer clientId={}, groupId={}] ", self.client_id, self.group_id)
@@ -92,35 +128,44 @@ impl ConsumerConfig {
         let config = Self {
             client_id: properties.get("client.id").unwrap_or(name).to_owned(),
             group_id: properties.get("group.id").unwrap_or_default().to_owned(),
-            topics: properties.list("topics"),
+            group_instance_id: properties.get("group.instance.id").map(str::to_owned),
+            subscription: subscription(properties)?,
+            assignors: Assignor::from_properties(properties)?,
+            exclude_internal_topics: super::boolean(properties, "exclude.internal.topics", true)?,
             session_timeout: properties.millis("session.timeout.ms", 10_000)?,
             heartbeat_interval: properties.millis("heartbeat.interval.ms", 3_000)?,
             max_poll_interval: properties.millis("max.poll.interval.ms", 300_000)?,
             max_poll_records: properties.parse("max.poll.records", 500)?,
             poll_interval: properties.millis("poll.interval.ms", 0)?,
             auto_offset_reset: offset_reset(properties)?,
-            auto_commit: super::boolean(properties, "enable.auto.commit", true)?,
+            auto_commit: auto_commit(properties)?,
             auto_commit_interval: properties.millis("auto.commit.interval.ms", 5_000)?,
             offsets_in_zookeeper: offsets_storage(properties)?,
             fetch_min_bytes: properties.parse("fetch.min.bytes", 1)?,
             fetch_max_wait: properties.millis("fetch.max.wait.ms", 500)?,
             fetch_max_bytes: properties.parse("fetch.max.bytes", 52_428_800)?,
             max_partition_fetch_bytes: properties.parse("max.partition.fetch.bytes", 1_048_576)?,
+            isolation_level: isolation_level(properties)?,
             retry_backoff: metadata.retry_backoff,
+            api_timeout: properties.millis("default.api.timeout.ms", 60_000)?,
             network: NetworkConfig {
                 max_in_flight: 100,
                 ..NetworkConfig::from_properties(properties)?
             },
             metadata,
         };
-        if config.group_id.is_empty() {
+        if config.group_id.is_empty() && config.subscription.is_auto() {
             let reason = "To use the group management or offset commit APIs, you must provide a \
                           valid group.id in the consumer configuration.";
             return Err(error(properties, "group.id", reason));
         }
-        if config.topics.is_empty() {
+        if let SubscriptionType::None = config.subscription {
             let reason = "Consumer is not subscribed to any topics or assigned any partitions";
             return Err(error(properties, "topics", reason));
+        }
+        if config.group_instance_id.as_ref().is_some_and(String::is_empty) {
+            let reason = "Non-empty string expected";
+            return Err(error(properties, "group.instance.id", reason));
         }
         if config.heartbeat_interval >= config.session_timeout {
             let reason = "Heartbeat must be set lower than the session timeout";
@@ -130,6 +175,59 @@ impl ConsumerConfig {
             return Err(error(properties, "max.poll.records", "Value must be at least 1"));
         }
         Ok(config)
+    }
+}
+
+/// `topics` as a list, `topics.pattern`, or `partitions` as a list of TOPIC-PARTITION: one of them.
+fn subscription(properties: &Properties) -> Result<SubscriptionType, ConfigError> {
+    let topics = properties.list("topics");
+    let partitions = properties.list("partitions");
+    let pattern = properties.get("topics.pattern");
+    match (topics.is_empty(), pattern, partitions.is_empty()) {
+        (true, None, true) => Ok(SubscriptionType::None),
+        (false, None, true) => Ok(SubscriptionType::AutoTopics(topics)),
+        (true, Some(pattern), true) => {
+            let parsed = TopicPattern::parse(pattern);
+            let parsed = parsed.map_err(|why| error(properties, "topics.pattern", &why))?;
+            Ok(SubscriptionType::AutoPattern(parsed))
+        }
+        (true, None, false) => {
+            let parse = |text: &String| text.parse::<TopicPartition>().ok();
+            let parsed: Option<Vec<_>> = partitions.iter().map(parse).collect();
+            let reason = "should be TOPIC-PARTITION,TOPIC-PARTITION…";
+            let parsed = parsed.ok_or_else(|| error(properties, "partitions", reason))?;
+            Ok(SubscriptionType::UserAssigned(parsed))
+        }
+        _ => {
+            let reason = "Subscription to topics, partitions and pattern are mutually exclusive";
+            Err(error(properties, "topics", reason))
+        }
+    }
+}
+
+/// Without a group there is nothing to commit for.
+fn auto_commit(properties: &Properties) -> Result<bool, ConfigError> {
+    let key = "enable.auto.commit";
+    if properties.get("group.id").unwrap_or_default().is_empty() {
+        if super::boolean(properties, key, false)? {
+            let reason = "enable.auto.commit cannot be set to true when default group id (null) is \
+                          used.";
+            return Err(error(properties, key, reason));
+        }
+        return Ok(false);
+    }
+    super::boolean(properties, key, true)
+}
+
+fn isolation_level(properties: &Properties) -> Result<IsolationLevel, ConfigError> {
+    let key = "isolation.level";
+    match properties.get(key).map(str::trim) {
+        None | Some("read_uncommitted") => Ok(IsolationLevel::ReadUncommitted),
+        Some("read_committed") => Ok(IsolationLevel::ReadCommitted),
+        Some(_) => {
+            let reason = "String must be one of: read_committed, read_uncommitted";
+            Err(error(properties, key, reason))
+        }
     }
 }
 
@@ -177,8 +275,25 @@ mod tests {
             ("enable.auto.commit", "yes"),
             ("max.poll.records", "0"),
             ("fetch.min.bytes", "x"),
+            ("isolation.level", "serializable"),
+            ("partition.assignment.strategy", "fair"),
+            ("group.instance.id", ""),
         ] {
             assert_eq!(key(&[(name, value)]), Err(name.to_owned()));
         }
+    }
+
+    #[test]
+    fn there_is_one_way_to_subscribe_at_a_time_and_a_group_only_for_topics() {
+        let none = ("topics", "");
+        assert_eq!(key(&[("topics.pattern", "t.*")]), Err("topics".to_owned()));
+        assert_eq!(key(&[("topics.pattern", "t.*"), none]), Ok(()));
+        assert_eq!(key(&[("topics.pattern", "*"), none]), Err("topics.pattern".to_owned()));
+        assert_eq!(key(&[("partitions", "t-0,a-b-1"), none]), Ok(()));
+        assert_eq!(key(&[("partitions", "t-0"), none, ("group.id", "")]), Ok(()));
+        assert_eq!(key(&[("partitions", "t"), none]), Err("partitions".to_owned()));
+        let auto = ("enable.auto.commit", "true");
+        let alone = [("partitions", "t-0"), none, ("group.id", ""), auto];
+        assert_eq!(key(&alone), Err("enable.auto.commit".to_owned()));
     }
 }

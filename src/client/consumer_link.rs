@@ -26,8 +26,12 @@ pub enum Tag {
     OffsetCommit(u64),
     /// OffsetFetch, for the assignment with this number.
     OffsetFetch(u64),
-    /// ListOffsets for these partitions.
-    ListOffsets(Vec<TopicPartition>),
+    /// ListOffsets for these partitions, at these timestamps.
+    ListOffsets(SortedMap<TopicPartition, i64>),
+    /// ListOffsets for these partitions, for the inquiry with this number.
+    OffsetsForTimes(u64, Vec<TopicPartition>),
+    /// OffsetForLeaderEpoch for these partitions at these positions.
+    OffsetsForLeaderEpoch(SortedMap<TopicPartition, i64>),
     /// Fetch of these partitions from these offsets.
     Fetch(SortedMap<TopicPartition, i64>),
 }

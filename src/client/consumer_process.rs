@@ -2,14 +2,17 @@
 //!
 //! In Kafka: what a program around KafkaConsumer does, as kafka.tools.ConsoleConsumer.
 
+use super::application::Application;
+use super::completed_fetch::ConsumedRecord;
 use super::consumer::Consumer;
 use super::consumer_config::ConsumerConfig;
-use super::fetcher::ConsumedRecord;
 use super::group_member::MemberState;
 use crate::base::timers::Wakeup;
-use crate::base::{Time, TopicPartition, TraceEvent};
+use crate::base::{Span, Time, TopicPartition, TraceEvent};
 use crate::node::view::{ConsumerView, OwnedView, RecordView, preview};
-use crate::node::{Command, ConfigError, Ctx, Input, Process, ProcessSpec, ProcessView};
+use crate::node::{
+    Command, ConfigError, ConsumerCommand, Ctx, Input, Process, ProcessSpec, ProcessView,
+};
 use std::collections::VecDeque;
 
 /// How many records the view holds.
@@ -19,6 +22,7 @@ const RECORDS_SHOWN_MAX: usize = 32;
 #[derive(Debug)]
 pub struct ConsumerProcess {
     consumer: Consumer,
+    application: Application,
     consumed: u64,
     records: VecDeque<(TopicPartition, RecordView)>,
     /// Time of the last step; none before the first, when there is nothing to wake up for.
@@ -26,11 +30,18 @@ pub struct ConsumerProcess {
 }
 
 impl ConsumerProcess {
-    /// A consumer with the settings of `spec`: those of `consumer.properties`, and `topics`.
+    /// A consumer with the settings of `spec`: those of `consumer.properties`; `topics`,
+    /// `topics.pattern` or `partitions`; and how the application treats records: `process.ms`,
+    /// `acknowledge`.
     pub fn new(spec: &ProcessSpec) -> Result<Self, ConfigError> {
         let config = ConsumerConfig::from_properties(&spec.properties, &spec.name)?;
-        let consumer = Consumer::new(config);
-        Ok(Self { consumer, consumed: 0, records: VecDeque::new(), now: None })
+        Ok(Self {
+            consumer: Consumer::new(config),
+            application: Application::new(&spec.properties)?,
+            consumed: 0,
+            records: VecDeque::new(),
+            now: None,
+        })
     }
 
     fn on_command(&mut self, id: u64, command: Command, ctx: &mut Ctx<'_>) {
@@ -40,9 +51,21 @@ impl ConsumerProcess {
                 let outcome = self.consumer.seek(&partition, offset);
                 outcome.map(|()| format!("{partition} goes on at offset {offset}."))
             }
+            Command::Consumer(ConsumerCommand::ProcessFor { micros }) => {
+                let time = Span::from_micros(micros);
+                self.application.process_for(time);
+                Ok(format!("Each record takes {time}."))
+            }
+            Command::Consumer(ConsumerCommand::CrashAfter { records, point }) => {
+                self.application.crash_after(records, point);
+                Ok(format!("The application will crash at record {records} from now."))
+            }
+            Command::Consumer(command) => return self.consumer.command(id, command, ctx),
             Command::Produce { .. }
             | Command::ProduceEvery { .. }
-            | Command::CreateTopic { .. } => Err("A consumer can only be told to seek.".to_owned()),
+            | Command::CreateTopic { .. } => {
+                Err("A consumer does not send records or create topics.".to_owned())
+            }
         };
         ctx.answer(id, outcome);
     }
@@ -73,9 +96,29 @@ impl ConsumerProcess {
         self.records.push_back((record.partition.clone(), shown));
     }
 
+    /// The application goes on, polls, and goes on with what it got.
+    fn run(&mut self, ctx: &mut Ctx<'_>) {
+        let mut may_poll = true;
+        loop {
+            while let Some(record) = self.application.run(&mut self.consumer, ctx) {
+                self.on_record(&record, ctx);
+            }
+            if self.application.is_dead() {
+                return;
+            }
+            let records = self.consumer.run(may_poll && self.application.polls(), ctx);
+            if records.is_empty() && !self.application.can_go_on(&self.consumer, ctx.now()) {
+                return;
+            }
+            may_poll = false;
+            self.application.take(records, &mut self.consumer, ctx);
+        }
+    }
+
     fn state(&self) -> &'static str {
         let coordinator = self.consumer.coordinator();
         match coordinator.state {
+            _ if !self.consumer.subscription().is_auto() => "Assigned",
             _ if coordinator.node.is_none() => "FindingCoordinator",
             MemberState::Unjoined | MemberState::Joining => "Joining",
             MemberState::AwaitingMetadata { .. } | MemberState::Syncing => "Syncing",
@@ -95,8 +138,9 @@ impl Process for ConsumerProcess {
             Input::Command { id, command } => self.on_command(id, command, ctx),
             Input::Stop => self.consumer.close(ctx),
         }
-        for record in self.consumer.run(ctx) {
-            self.on_record(&record, ctx);
+        self.run(ctx);
+        if self.application.is_dead() {
+            return;
         }
         if let Some(reason) = self.consumer.failure() {
             ctx.exit(true, reason);
@@ -107,21 +151,19 @@ impl Process for ConsumerProcess {
     }
 
     fn next_wakeup(&self) -> Option<Wakeup> {
-        self.consumer.next_wakeup(self.now?)
+        let consumer = self.consumer.next_wakeup(self.application.polls(), self.now?);
+        let wakes = [consumer, self.application.next_wakeup()];
+        wakes.into_iter().flatten().min_by_key(|wakeup| wakeup.at)
     }
 
     fn view(&self) -> ProcessView {
         let config = self.consumer.config();
         let coordinator = self.consumer.coordinator();
-        let owned = self.consumer.subscriptions().iter().map(|(partition, owned)| {
-            let position = owned.position();
-            let lag = position.filter(|_| owned.high_watermark >= 0);
-            OwnedView {
-                partition: partition.clone(),
-                position: position.unwrap_or(-1),
-                committed: owned.committed,
-                lag: lag.map_or(-1, |position| (owned.high_watermark - position).max(0)),
-            }
+        let owned = self.consumer.subscriptions().iter().map(|(partition, owned)| OwnedView {
+            partition: partition.clone(),
+            position: owned.position().unwrap_or(-1),
+            committed: owned.committed,
+            lag: self.consumer.lag(partition),
         });
         ProcessView::Consumer(ConsumerView {
             client_id: config.client_id.clone(),
@@ -129,7 +171,7 @@ impl Process for ConsumerProcess {
             member: coordinator.member_id.clone(),
             generation: coordinator.generation,
             state: self.state().to_owned(),
-            topics: config.topics.clone(),
+            topics: self.consumer.subscription().words(),
             owned: owned.collect(),
             consumed: self.consumed,
             records: self.records.iter().cloned().collect(),

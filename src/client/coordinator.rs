@@ -6,17 +6,19 @@
 //! the coordinator names leads back to Unjoined, a rebalance to a new join.
 //!
 //! In Kafka: org.apache.kafka.clients.consumer.internals.{AbstractCoordinator,
-//! ConsumerCoordinator}. Left out: static membership, cooperative rebalancing.
+//! ConsumerCoordinator}.
 
-use super::assignor::range;
+mod leader;
+
+use super::assignor::{Assignor, LastAssignment};
 use super::consumer_config::ConsumerConfig;
 use super::consumer_link::{Links, Tag};
-use super::group_member::{GroupEvent, MemberState};
-use super::group_protocol::{decode_assignment, decode_subscription};
+use super::group_member::{GroupEvent, MemberState, NotActive};
+use super::group_protocol::decode_assignment;
 use super::group_requests;
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
-use crate::base::{Endpoint, SortedMap, SortedSet, Span, Time, TopicPartition};
+use crate::base::{Endpoint, SortedMap, Span, Time, TopicPartition};
 use crate::network::SendOptions;
 use crate::node::Ctx;
 use crate::wire::ErrorCode;
@@ -44,6 +46,11 @@ pub struct Coordinator {
     pub member_id: String,
     /// Its generation.
     pub generation: i32,
+    /// The topics that it wants; none outside of any group.
+    wanted: Option<Vec<String>>,
+    /// Those that it last joined with.
+    joined: Vec<String>,
+    last: Option<LastAssignment>,
     attempt: u64,
     rejoin: bool,
     /// No join is sent: offsets are being committed first, or the consumer closes.
@@ -68,6 +75,9 @@ impl Coordinator {
             state: MemberState::Unjoined,
             member_id: String::new(),
             generation: NO_GENERATION,
+            wanted: None,
+            joined: Vec::new(),
+            last: None,
             attempt: 0,
             rejoin: false,
             held: false,
@@ -85,9 +95,42 @@ impl Coordinator {
         std::mem::take(&mut self.events)
     }
 
-    /// True while it owns what it was assigned and no rebalance is under way.
+    /// True while no rebalance is under way, or there is no group to rebalance.
     pub fn is_stable(&self) -> bool {
-        self.state == MemberState::Stable && !self.rejoin
+        self.wanted.is_none() || self.state == MemberState::Stable && !self.rejoin
+    }
+
+    /// Wants `topics` of its group from now on; none is outside of any group.
+    pub fn want(&mut self, topics: Option<Vec<String>>) {
+        self.wanted = topics;
+        let changed = |topics: &Vec<String>| *topics != self.joined;
+        if self.state == MemberState::Stable && self.wanted.as_ref().is_some_and(changed) {
+            self.rejoin = true;
+        }
+    }
+
+    /// The topics that it wants.
+    pub fn wanted(&self) -> &[String] {
+        self.wanted.as_deref().unwrap_or_default()
+    }
+
+    /// Joins again as soon as it may.
+    pub fn request_rejoin(&mut self) {
+        self.rejoin = true;
+    }
+
+    /// Why it may not commit now, if so.
+    ///
+    /// In Kafka: AbstractCoordinator.generationIfStable.
+    pub fn refuses_commits(&self) -> Option<NotActive> {
+        if self.wanted.is_none() || self.config.offsets_in_zookeeper {
+            return None;
+        }
+        match self.state {
+            MemberState::Stable => None,
+            MemberState::Unjoined if self.generation == NO_GENERATION => Some(NotActive::Outside),
+            _ => Some(NotActive::Rebalancing),
+        }
     }
 
     /// The application polled: it is alive.
@@ -96,9 +139,7 @@ impl Coordinator {
     }
 
     fn log(&self, ctx: &mut Ctx<'_>, level: LogLevel, text: &str) {
-        let ConsumerConfig { client_id, group_id, .. } = &*self.config;
-        let text = format!("[Consumer clientId={client_id}, groupId={group_id}] {text}");
-        ctx.log(level, LOGGER, text);
+        ctx.log(level, LOGGER, self.config.log_context() + text);
     }
 
     /// Does what is due: looks for the coordinator, sends a heartbeat, notices that a session or
@@ -114,20 +155,12 @@ impl Coordinator {
                 self.send_heartbeat(links, ctx);
             }
         }
-        if self.node.is_none() && !self.finding && now >= self.not_before {
+        let wants_one = !self.config.group_id.is_empty();
+        if self.node.is_none() && !self.finding && wants_one && now >= self.not_before {
             self.find(links, ctx);
         }
-        if let MemberState::AwaitingMetadata { subscriptions, updates } = &self.state {
-            let known = |topic: &String| links.metadata.partitions(topic).is_some();
-            if links.metadata.updates() > *updates || subscriptions.values().flatten().all(known) {
-                let subscriptions = subscriptions.clone();
-                self.assign_and_sync(&subscriptions, links, ctx);
-            }
-        }
-        if self.state == MemberState::Stable
-            && let Some(assigned_from) = &self.assigned_from
-            && *assigned_from != links.partition_counts(assigned_from.keys())
-        {
+        self.lead(links, ctx);
+        if self.state == MemberState::Stable && !self.rejoin && self.is_outdated(links) {
             self.rejoin = true;
         }
     }
@@ -212,11 +245,11 @@ impl Coordinator {
     pub fn wants_to_join(&self, now: Time) -> bool {
         let outside = self.state == MemberState::Unjoined
             || (self.state == MemberState::Stable && self.rejoin);
-        outside && self.node.is_some() && now >= self.not_before
+        self.wanted.is_some() && outside && self.node.is_some() && now >= self.not_before
     }
 
-    /// Sends JoinGroup.
-    pub fn join(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
+    /// Sends JoinGroup, as a member that owns `owned` and keeps it.
+    pub fn join(&mut self, owned: &[TopicPartition], links: &mut Links, ctx: &mut Ctx<'_>) {
         let Some(node) = self.node else { return };
         self.log(ctx, LogLevel::Info, "(Re-)joining group");
         self.attempt += 1;
@@ -224,7 +257,9 @@ impl Coordinator {
         self.assigned_from = None;
         self.state = MemberState::Joining;
         let config = &self.config;
-        let request = group_requests::join(config, &self.member_id);
+        self.joined = self.wanted.clone().unwrap_or_default();
+        let (topics, last) = (&self.joined, self.last.as_ref());
+        let request = group_requests::join(config, &self.member_id, topics, owned, last);
         // The coordinator may keep the request for as long as members may take between two polls.
         let parked = config.max_poll_interval + Span::from_secs(5);
         let timeout = Some(parked.max(config.network.request_timeout));
@@ -246,23 +281,25 @@ impl Coordinator {
         }
         match response.error_code {
             ErrorCode::NONE => {
-                self.member_id = response.member_id;
+                let chosen = response.protocol_name.clone().unwrap_or_default();
+                let known = Assignor::from_name(&chosen);
+                let Some(assignor) = known.filter(|one| self.config.assignors.contains(one)) else {
+                    let text = "Coordinator selected invalid assignment protocol:";
+                    self.events.push(GroupEvent::Failed(format!("{text} {chosen}")));
+                    return;
+                };
+                self.member_id.clone_from(&response.member_id);
                 self.generation = response.generation_id;
+                let text = format!(
+                    "Successfully joined group with generation Generation{{generationId={}, \
+                     memberId='{}', protocol='{chosen}'}}",
+                    self.generation, self.member_id
+                );
+                self.log(ctx, LogLevel::Info, &text);
                 if response.leader == self.member_id {
-                    let members = response.members.into_iter();
-                    let subscriptions: SortedMap<_, _> = members
-                        .map(|member| {
-                            let topics = decode_subscription(&member.metadata).unwrap_or_default();
-                            (member.member_id, topics)
-                        })
-                        .collect();
-                    for topic in subscriptions.values().flatten() {
-                        links.metadata.add_topic(topic);
-                    }
-                    let updates = links.metadata.updates();
-                    self.state = MemberState::AwaitingMetadata { subscriptions, updates };
+                    self.begin_to_lead(assignor, response.members, links);
                 } else {
-                    self.sync(SortedMap::new(), links, ctx);
+                    self.sync(assignor, SortedMap::new(), links, ctx);
                 }
             }
             ErrorCode::MEMBER_ID_REQUIRED => {
@@ -271,50 +308,6 @@ impl Coordinator {
             }
             error => self.on_group_error(error, links, ctx),
         }
-    }
-
-    /// As leader: shares out the partitions and hands the result in.
-    fn assign_and_sync(
-        &mut self,
-        subscriptions: &SortedMap<String, Vec<String>>,
-        links: &mut Links,
-        ctx: &mut Ctx<'_>,
-    ) {
-        let topics: SortedSet<&String> = subscriptions.values().flatten().collect();
-        let counts = links.partition_counts(topics.into_iter());
-        let assignment = range::assign(&counts, subscriptions);
-        let shares = assignment.iter().map(|(member, partitions)| {
-            let partitions: Vec<String> = partitions.iter().map(ToString::to_string).collect();
-            format!("{member}=Assignment(partitions=[{}])", partitions.join(", "))
-        });
-        let shares: Vec<String> = shares.collect();
-        let generation = self.generation;
-        let text = format!(
-            "Finished assignment for group at generation {generation}: {{{}}}",
-            shares.join(", ")
-        );
-        self.log(ctx, LogLevel::Info, &text);
-        // A topic that is missing now is one that may appear.
-        let topics = subscriptions.values().flatten();
-        let all = topics.map(|topic| (topic.clone(), counts.get(topic).copied().unwrap_or(0)));
-        self.assigned_from = Some(all.collect());
-        self.sync(assignment, links, ctx);
-    }
-
-    fn sync(
-        &mut self,
-        assignments: SortedMap<String, Vec<TopicPartition>>,
-        links: &mut Links,
-        ctx: &mut Ctx<'_>,
-    ) {
-        let Some(node) = self.node else {
-            self.state = MemberState::Unjoined;
-            return;
-        };
-        self.state = MemberState::Syncing;
-        let (generation, member_id) = (self.generation, &self.member_id);
-        let request = group_requests::sync(&self.config, generation, member_id, assignments);
-        links.network.send(node, request, Tag::SyncGroup(self.attempt), ctx);
     }
 
     /// Takes in the answer to SyncGroup.
@@ -341,9 +334,8 @@ impl Coordinator {
         self.heartbeat_in_flight = false;
         self.next_heartbeat = ctx.now() + self.config.heartbeat_interval;
         self.session_deadline = ctx.now() + self.config.session_timeout;
-        let names: Vec<String> = partitions.iter().map(ToString::to_string).collect();
-        let text = format!("Adding newly assigned partitions: {}", names.join(", "));
-        self.log(ctx, LogLevel::Info, &text);
+        let last = LastAssignment { generation: self.generation, partitions: partitions.clone() };
+        self.last = Some(last);
         self.events.push(GroupEvent::Assigned(partitions));
     }
 
@@ -426,14 +418,25 @@ impl Coordinator {
         self.events.push(GroupEvent::Lost);
     }
 
+    /// Is in no group any more, by its own will.
+    pub fn forget_group(&mut self) {
+        self.generation = NO_GENERATION;
+        self.member_id.clear();
+        self.state = MemberState::Unjoined;
+        self.attempt += 1;
+        self.rejoin = false;
+        self.assigned_from = None;
+    }
+
     fn fail(&mut self, error: ErrorCode) {
         let text = format!("{}: {}", error.name(), error.message());
         self.events.push(GroupEvent::Failed(text));
     }
 
-    /// Leaves the group; [`GroupEvent::Left`] says when.
+    /// Leaves the group; [`GroupEvent::Left`] says when. A static member only goes silent.
     pub fn leave(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
-        let Some(node) = self.node.filter(|_| !self.member_id.is_empty()) else {
+        let leaves = !self.member_id.is_empty() && self.config.group_instance_id.is_none();
+        let Some(node) = self.node.filter(|_| leaves) else {
             self.events.push(GroupEvent::Left);
             return;
         };
@@ -446,13 +449,16 @@ impl Coordinator {
         self.events.push(GroupEvent::Left);
     }
 
-    /// When [`Coordinator::run`] has something to do, and why.
-    pub fn next_wakeup(&self, now: Time) -> Option<Wakeup> {
+    /// When [`Coordinator::run`] has something to do, and why. An application that does not poll
+    /// does not join either.
+    pub fn next_wakeup(&self, may_poll: bool, now: Time) -> Option<Wakeup> {
         let wake = |at, reason: &str| Some(Wakeup { at, reason: reason.to_owned() });
         let stable = self.state == MemberState::Stable;
-        let retry = if self.node.is_none() && !self.finding {
+        let wants_one = !self.config.group_id.is_empty();
+        let retry = if self.node.is_none() && !self.finding && wants_one {
             wake(self.not_before, "coordinator retry back-off")
-        } else if self.wants_to_join(Time::MAX) && (!self.held || self.not_before > now) {
+        } else if may_poll && self.wants_to_join(Time::MAX) && (!self.held || self.not_before > now)
+        {
             wake(self.not_before, "join retry back-off")
         } else {
             None

@@ -2,9 +2,11 @@
 //! simply as possible, and can be told to refuse.
 
 mod groups;
+mod logs;
 mod producers;
 
 pub(crate) use groups::FakeGroup;
+pub(crate) use logs::Sessions;
 
 use crate::base::{ConnId, Endpoint, SortedMap, Span, Time, TopicPartition};
 use crate::network::testbed::{Reply, Servers};
@@ -22,6 +24,13 @@ pub(crate) struct FakeCluster {
     pub leaders: SortedMap<TopicPartition, i32>,
     pub logs: SortedMap<TopicPartition, Vec<u8>>,
     pub ends: SortedMap<TopicPartition, i64>,
+    /// Leader epochs, −1 for those that are not here.
+    pub epochs: SortedMap<TopicPartition, i32>,
+    /// Where an earlier epoch of a partition ends.
+    pub epoch_ends: SortedMap<(TopicPartition, i32), i64>,
+    /// Fetch sessions, when the brokers keep some.
+    pub sessions: Option<Sessions>,
+    pub internal_topics: Vec<String>,
     pub groups: SortedMap<String, FakeGroup>,
     pub offsets: SortedMap<(String, TopicPartition), i64>,
     pub commits: Vec<(Time, i16, TopicPartition, i64)>,
@@ -29,6 +38,10 @@ pub(crate) struct FakeCluster {
     /// Errors for the next produce requests, whatever they are for.
     pub produce_errors: VecDeque<ErrorCode>,
     pub produce_delay: Span,
+    /// Errors for the next commits, the last one first.
+    pub commit_errors: Vec<ErrorCode>,
+    /// What every heartbeat is answered.
+    pub heartbeat_error: Option<ErrorCode>,
     /// So many produce requests are carried out and not answered.
     pub lost_answers: usize,
     /// What the brokers know of idempotent producers.
@@ -76,7 +89,8 @@ impl FakeCluster {
     }
 
     fn metadata(&self, request: &MetadataRequest) -> MetadataResponse {
-        let all: Vec<String> = self.leaders.keys().map(|tp| tp.topic.clone()).collect();
+        let mut all: Vec<String> = self.leaders.keys().map(|tp| tp.topic.clone()).collect();
+        all.dedup();
         let wanted = request
             .topics
             .as_ref()
@@ -105,6 +119,7 @@ impl FakeCluster {
             .map(|(tp, leader)| MetadataResponsePartition {
                 partition_index: tp.partition,
                 leader_id: *leader,
+                leader_epoch: self.epochs.get(tp).copied().unwrap_or(-1),
                 error_code: if *leader < 0 {
                     ErrorCode::LEADER_NOT_AVAILABLE
                 } else {
@@ -119,7 +134,10 @@ impl FakeCluster {
             () => ErrorCode::NONE,
         };
         let topic_id = Uuid([1; 16]);
-        MetadataResponseTopic { error_code, name, topic_id, partitions, ..Default::default() }
+        let is_internal = self.internal_topics.contains(&name);
+        let topic =
+            MetadataResponseTopic { error_code, name, topic_id, partitions, ..Default::default() };
+        MetadataResponseTopic { is_internal, ..topic }
     }
 
     pub(crate) fn append(&mut self, tp: &TopicPartition, records: &[u8]) -> i64 {
@@ -134,65 +152,6 @@ impl FakeCluster {
         base
     }
 
-    fn fetch(&self, broker: i32, request: &FetchRequest) -> FetchResponse {
-        let mut response = FetchResponse::default();
-        for topic in &request.topics {
-            let mut partition_responses = Vec::new();
-            for asked in &topic.partitions {
-                let tp = TopicPartition::new(topic.topic.clone(), asked.partition);
-                let end = self.ends.get(&tp).copied().unwrap_or_default();
-                let mut answer = FetchablePartitionResponse {
-                    partition: asked.partition,
-                    high_watermark: end,
-                    ..Default::default()
-                };
-                if self.leaders.get(&tp) != Some(&broker) {
-                    answer.error_code = ErrorCode::NOT_LEADER_OR_FOLLOWER;
-                } else if asked.fetch_offset > end {
-                    answer.error_code = ErrorCode::OFFSET_OUT_OF_RANGE;
-                } else {
-                    answer.record_set = Some(self.read(&tp, asked.fetch_offset));
-                }
-                partition_responses.push(answer);
-            }
-            let topic = topic.topic.clone();
-            response.responses.push(FetchableTopicResponse { topic, partition_responses });
-        }
-        response
-    }
-
-    fn read(&self, tp: &TopicPartition, from: i64) -> Bytes {
-        let log = self.logs.get(tp).map_or(&[][..], Vec::as_slice);
-        let mut start = 0;
-        for batch in Batches::new(log) {
-            if batch.last_offset() >= from {
-                break;
-            }
-            start += batch.size();
-        }
-        Bytes::copy_from_slice(&log[start..])
-    }
-
-    fn list_offsets(&self, request: &ListOffsetsRequest) -> ListOffsetsResponse {
-        let topics = request.topics.iter().map(|topic| ListOffsetsTopicResponse {
-            name: topic.name.clone(),
-            partitions: topic
-                .partitions
-                .iter()
-                .map(|asked| {
-                    let tp = TopicPartition::new(topic.name.clone(), asked.partition_index);
-                    let end = self.ends.get(&tp).copied().unwrap_or_default();
-                    ListOffsetsPartitionResponse {
-                        partition_index: asked.partition_index,
-                        offset: if asked.timestamp == -2 { 0 } else { end },
-                        ..Default::default()
-                    }
-                })
-                .collect(),
-        });
-        ListOffsetsResponse { topics: topics.collect(), ..Default::default() }
-    }
-
     fn offset_commit(
         &mut self,
         now: Time,
@@ -202,9 +161,11 @@ impl FakeCluster {
         let group = self.groups.entry(request.group_id.clone()).or_default();
         let error_code = match () {
             () if header.api_version == 0 => ErrorCode::NONE,
+            () if request.generation_id == -1 && group.members.is_empty() => ErrorCode::NONE,
             () if request.generation_id != group.generation => ErrorCode::ILLEGAL_GENERATION,
             () => ErrorCode::NONE,
         };
+        let error_code = self.commit_errors.pop().unwrap_or(error_code);
         let mut response = OffsetCommitResponse::default();
         for topic in request.topics {
             let mut partitions = Vec::new();
@@ -309,7 +270,7 @@ impl Servers for FakeCluster {
                 response.into()
             }
             AnyRequest::Fetch(request) => {
-                let response = self.fetch(broker, &request);
+                let response = self.fetch(broker, request.clone());
                 let empty = |answer: &FetchablePartitionResponse| {
                     answer.error_code.is_ok()
                         && answer.record_set.as_ref().is_none_or(Bytes::is_empty)
@@ -321,6 +282,7 @@ impl Servers for FakeCluster {
             }
             AnyRequest::InitProducerId(_) => self.producers.assign().into(),
             AnyRequest::ListOffsets(request) => self.list_offsets(&request).into(),
+            AnyRequest::OffsetForLeaderEpoch(request) => self.epoch_ends(&request).into(),
             AnyRequest::FindCoordinator(_) => FindCoordinatorResponse {
                 node_id: self.coordinator,
                 host: format!("broker-{}", self.coordinator),

@@ -1,56 +1,24 @@
 //! Fetching records: one request at a time to each leader, for every partition whose records are
-//! used up; resetting positions that no commit gave; handing records out in order.
+//! used up; handing records out in order.
 //!
-//! In Kafka: org.apache.kafka.clients.consumer.internals.Fetcher. Left out: incremental fetch
-//! sessions (every request names all its partitions), fetching from followers, read_committed,
-//! truncation detection (KIP-320).
+//! In Kafka: org.apache.kafka.clients.consumer.internals.Fetcher. Left out: fetching from followers
+//! (KIP-392).
 
+use super::completed_fetch::{CompletedFetch, ConsumedRecord};
 use super::consumer_config::ConsumerConfig;
 use super::consumer_link::{Links, Tag};
-use super::subscriptions::{FetchState, OwnedPartition, Subscriptions};
+use super::fetch_session::FetchSession;
+use super::subscriptions::{OwnedPartition, Subscriptions};
 use crate::base::trace::LogLevel;
 use crate::base::{SortedMap, SortedSet, Time, TopicPartition};
 use crate::node::Ctx;
 use crate::wire::ErrorCode;
-use crate::wire::batch::Batches;
-use crate::wire::kafka::{
-    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchablePartitionResponse,
-    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
-};
-use bytes::Bytes;
-use std::borrow::Cow;
+use crate::wire::kafka::{FetchPartition, FetchRequest, FetchResponse, FetchablePartitionResponse};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-const LOGGER: &str = "org.apache.kafka.clients.consumer.internals.Fetcher";
-
-/// A record handed to the application.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ConsumedRecord {
-    /// Its partition.
-    pub partition: TopicPartition,
-    /// Its offset.
-    pub offset: i64,
-    /// Leader epoch of its batch.
-    pub leader_epoch: i32,
-    /// Timestamp in ms.
-    pub timestamp: i64,
-    /// Key.
-    pub key: Option<Bytes>,
-    /// Value.
-    pub value: Option<Bytes>,
-}
-
-/// Records of one partition that were fetched and not handed out yet.
-#[derive(Debug)]
-struct CompletedFetch {
-    partition: TopicPartition,
-    /// The position that these records continue; they are dropped when it is another by now.
-    position: i64,
-    records: VecDeque<ConsumedRecord>,
-    /// The position behind them.
-    next: i64,
-}
+/// The logger of this class and of the parts of it that stand in files of their own.
+pub(super) const LOGGER: &str = "org.apache.kafka.clients.consumer.internals.Fetcher";
 
 /// The fetcher.
 #[derive(Debug)]
@@ -59,8 +27,7 @@ pub struct Fetcher {
     completed: VecDeque<CompletedFetch>,
     /// Leaders that have a request of ours.
     fetching: SortedSet<i32>,
-    /// Partitions whose offsets are being asked for.
-    listing: SortedSet<TopicPartition>,
+    sessions: SortedMap<i32, FetchSession>,
 }
 
 impl Fetcher {
@@ -70,108 +37,25 @@ impl Fetcher {
             config,
             completed: VecDeque::new(),
             fetching: SortedSet::new(),
-            listing: SortedSet::new(),
+            sessions: SortedMap::new(),
         }
     }
 
-    /// Drops what was fetched: the partitions are somebody else's now.
-    pub fn clear(&mut self) {
-        self.completed.clear();
+    /// Drops what was fetched of partitions that are somebody else's now.
+    pub fn retain(&mut self, subscriptions: &Subscriptions) {
+        self.completed.retain(|fetch| subscriptions.get(&fetch.partition).is_some());
     }
 
-    /// True when records wait to be handed out.
-    pub fn has_records(&self) -> bool {
-        !self.completed.is_empty()
+    /// True when records wait that may be handed out.
+    pub fn has_records(&self, subscriptions: &Subscriptions) -> bool {
+        self.completed.iter().any(|fetch| {
+            let owned = subscriptions.get(&fetch.partition);
+            owned.is_some_and(|owned| owned.fetchable().is_some())
+        })
     }
 
     fn log(&self, ctx: &mut Ctx<'_>, level: LogLevel, text: &str) {
-        let ConsumerConfig { client_id, group_id, .. } = &*self.config;
-        let text = format!("[Consumer clientId={client_id}, groupId={group_id}] {text}");
-        ctx.log(level, LOGGER, text);
-    }
-
-    /// Asks the leaders for the offsets of partitions that were reset.
-    pub fn reset_positions(
-        &mut self,
-        subscriptions: &Subscriptions,
-        links: &mut Links,
-        ctx: &mut Ctx<'_>,
-    ) {
-        let waiting = |state| matches!(state, FetchState::AwaitsReset(_));
-        let mut requests: SortedMap<i32, SortedMap<TopicPartition, (i64, i32)>> = SortedMap::new();
-        for partition in subscriptions.due(ctx.now(), waiting) {
-            if self.listing.contains(&partition) {
-                continue;
-            }
-            let state = subscriptions.get(&partition).map(|owned| owned.state);
-            match (links.metadata.leader(&partition), state) {
-                (Some((leader, epoch)), Some(FetchState::AwaitsReset(timestamp))) => {
-                    requests.entry(leader).or_default().insert(partition, (timestamp, epoch));
-                }
-                (None, _) => links.metadata.request_update(),
-                _ => {}
-            }
-        }
-        for (leader, partitions) in requests {
-            let mut topics: SortedMap<String, Vec<ListOffsetsPartition>> = SortedMap::new();
-            for (partition, (timestamp, current_leader_epoch)) in &partitions {
-                let asked = ListOffsetsPartition {
-                    partition_index: partition.partition,
-                    current_leader_epoch: *current_leader_epoch,
-                    timestamp: *timestamp,
-                    max_num_offsets: 1,
-                };
-                topics.entry(partition.topic.clone()).or_default().push(asked);
-            }
-            let topics = topics.into_iter();
-            let request = ListOffsetsRequest {
-                replica_id: -1,
-                isolation_level: 0,
-                topics: topics
-                    .map(|(name, partitions)| ListOffsetsTopic { name, partitions })
-                    .collect(),
-            };
-            let names: Vec<TopicPartition> = partitions.into_keys().collect();
-            self.listing.extend(names.iter().cloned());
-            links.network.send(leader, request, Tag::ListOffsets(names), ctx);
-        }
-    }
-
-    /// Takes in offsets for partitions that were reset, or that there was no answer.
-    pub fn on_listed(
-        &mut self,
-        asked: &[TopicPartition],
-        response: Option<&ListOffsetsResponse>,
-        subscriptions: &mut Subscriptions,
-        links: &mut Links,
-        ctx: &mut Ctx<'_>,
-    ) {
-        let retry_at = ctx.now() + self.config.retry_backoff;
-        for partition in asked {
-            self.listing.remove(partition);
-            let topics = response.iter().flat_map(|response| &response.topics);
-            let answer = topics
-                .filter(|topic| topic.name == partition.topic)
-                .flat_map(|topic| &topic.partitions)
-                .find(|answer| answer.partition_index == partition.partition);
-            let Some(owned) = subscriptions.get_mut(partition) else { continue };
-            if !matches!(owned.state, FetchState::AwaitsReset(_)) {
-                continue;
-            }
-            match answer {
-                Some(answer) if answer.error_code.is_ok() && answer.offset >= 0 => {
-                    owned.state = FetchState::Fetching(answer.offset);
-                    let offset = answer.offset;
-                    let text =
-                        format!("Resetting offset for partition {partition} to offset {offset}.");
-                    self.log(ctx, LogLevel::Info, &text);
-                }
-                _ => {
-                    owned.not_before = retry_at;
-                    links.metadata.request_update();
-                }
-            }
-        }
+        ctx.log(level, LOGGER, self.config.log_context() + text);
     }
 
     /// Sends a fetch to every leader that has none of ours, for all its partitions whose records
@@ -182,17 +66,24 @@ impl Fetcher {
         links: &mut Links,
         ctx: &mut Ctx<'_>,
     ) {
-        let mut requests: SortedMap<i32, Vec<(TopicPartition, i64, i32)>> = SortedMap::new();
-        let fetching = |state| matches!(state, FetchState::Fetching(_));
-        for partition in subscriptions.due(ctx.now(), fetching) {
+        let mut requests: SortedMap<i32, SortedMap<TopicPartition, FetchPartition>> =
+            SortedMap::new();
+        for partition in subscriptions.due(ctx.now(), |owned| owned.fetchable().is_some()) {
             if self.completed.iter().any(|fetch| fetch.partition == partition) {
                 continue;
             }
-            let position = subscriptions.get(&partition).and_then(OwnedPartition::position);
+            let position = subscriptions.get(&partition).and_then(OwnedPartition::fetchable);
             match (links.metadata.leader(&partition), position) {
                 (Some((leader, _)), _) if self.fetching.contains(&leader) => {}
-                (Some((leader, epoch)), Some(position)) => {
-                    requests.entry(leader).or_default().push((partition, position, epoch));
+                (Some((leader, current_leader_epoch)), Some(fetch_offset)) => {
+                    let data = FetchPartition {
+                        partition: partition.partition,
+                        current_leader_epoch,
+                        fetch_offset,
+                        partition_max_bytes: self.config.max_partition_fetch_bytes,
+                        ..FetchPartition::default()
+                    };
+                    requests.entry(leader).or_default().insert(partition, data);
                 }
                 (None, _) => links.metadata.request_update(),
                 _ => {}
@@ -201,32 +92,22 @@ impl Fetcher {
         for (leader, partitions) in requests {
             self.fetching.insert(leader);
             let asked = partitions.iter();
-            let asked = asked.map(|(partition, position, _)| (partition.clone(), *position));
+            let asked = asked.map(|(partition, data)| (partition.clone(), data.fetch_offset));
             let tag = Tag::Fetch(asked.collect());
-            let request = self.request(partitions);
+            let session = self.sessions.entry(leader).or_default().request(partitions);
+            let request = FetchRequest {
+                replica_id: -1,
+                max_wait_ms: self.config.fetch_max_wait.as_millis() as i32,
+                min_bytes: self.config.fetch_min_bytes,
+                max_bytes: self.config.fetch_max_bytes,
+                isolation_level: self.config.isolation_level.id(),
+                session_id: session.id,
+                session_epoch: session.epoch,
+                topics: session.topics,
+                forgotten_topics_data: session.forgotten,
+                ..FetchRequest::default()
+            };
             links.network.send(leader, request, tag, ctx);
-        }
-    }
-
-    fn request(&self, partitions: Vec<(TopicPartition, i64, i32)>) -> FetchRequest {
-        let mut topics: SortedMap<String, Vec<FetchPartition>> = SortedMap::new();
-        for (partition, fetch_offset, current_leader_epoch) in partitions {
-            topics.entry(partition.topic).or_default().push(FetchPartition {
-                partition: partition.partition,
-                current_leader_epoch,
-                fetch_offset,
-                partition_max_bytes: self.config.max_partition_fetch_bytes,
-                ..FetchPartition::default()
-            });
-        }
-        let topics = topics.into_iter();
-        FetchRequest {
-            replica_id: -1,
-            max_wait_ms: self.config.fetch_max_wait.as_millis() as i32,
-            min_bytes: self.config.fetch_min_bytes,
-            max_bytes: self.config.fetch_max_bytes,
-            topics: topics.map(|(topic, partitions)| FetchTopic { topic, partitions }).collect(),
-            ..FetchRequest::default()
         }
     }
 
@@ -240,6 +121,7 @@ impl Fetcher {
         now: Time,
     ) {
         self.fetching.remove(&leader);
+        self.sessions.entry(leader).or_default().on_failure();
         for partition in asked.keys() {
             self.back_off(partition, subscriptions, now);
         }
@@ -257,10 +139,10 @@ impl Fetcher {
         ctx: &mut Ctx<'_>,
     ) -> Result<(), String> {
         self.fetching.remove(&leader);
+        let session = self.sessions.entry(leader).or_default();
+        session.on_response(response.session_id, response.error_code);
         if response.error_code.is_error() {
-            for partition in asked.keys() {
-                self.back_off(partition, subscriptions, ctx.now());
-            }
+            // Only the session is at fault; Kafka asks again at once.
             return Ok(());
         }
         for topic in response.responses {
@@ -273,6 +155,7 @@ impl Fetcher {
                 };
                 if answer.error_code.is_ok() {
                     owned.high_watermark = answer.high_watermark;
+                    owned.last_stable_offset = answer.last_stable_offset;
                     let position = position.unwrap_or_default();
                     self.complete(partition, position, &answer, subscriptions, ctx);
                 } else {
@@ -302,18 +185,14 @@ impl Fetcher {
         if error == ErrorCode::OFFSET_OUT_OF_RANGE {
             let Some(owned) = subscriptions.get_mut(partition) else { return Ok(()) };
             let offset = owned.position().unwrap_or(-1);
+            let text = format!("Fetch position {offset} is out of range for partition {partition}");
             let Some(timestamp) = self.config.auto_offset_reset.timestamp() else {
-                return Err(format!(
-                    "OFFSET_OUT_OF_RANGE: Fetch position {offset} is out of range for partition \
-                     {partition}, and no reset policy is configured"
-                ));
+                let raised = "raising error to the application since no reset policy is configured";
+                self.log(ctx, LogLevel::Info, &format!("{text}, {raised}"));
+                return Err(format!("OffsetOutOfRangeException: {text}"));
             };
-            owned.state = FetchState::AwaitsReset(timestamp);
-            let text = format!(
-                "Fetch position {offset} is out of range for partition {partition}, resetting \
-                 offset"
-            );
-            self.log(ctx, LogLevel::Info, &text);
+            owned.reset(timestamp);
+            self.log(ctx, LogLevel::Info, &format!("{text}, resetting offset"));
             return Ok(());
         }
         if !error.is_retriable() && error != ErrorCode::UNKNOWN_SERVER_ERROR {
@@ -334,65 +213,15 @@ impl Fetcher {
         subscriptions: &mut Subscriptions,
         ctx: &mut Ctx<'_>,
     ) {
-        let Some(bytes) = answer.record_set.as_ref().filter(|bytes| !bytes.is_empty()) else {
-            return;
-        };
-        let mut fetch =
-            CompletedFetch { partition, position, records: VecDeque::new(), next: position };
-        let mut batches = Batches::verified(bytes);
-        let mut problem = None;
-        for batch in batches.by_ref() {
-            let next = batch.next_offset();
-            if batch.is_control() {
-                fetch.next = fetch.next.max(next);
-                continue;
-            }
-            let contents = match batch.contents() {
-                Ok(Cow::Borrowed(plain)) => bytes.slice_ref(plain),
-                Ok(Cow::Owned(opened)) => Bytes::from(opened),
-                Err(error) => {
-                    problem = Some(error);
-                    break;
-                }
-            };
-            let records = match batch.records_in(&contents) {
-                Ok(records) => records,
-                Err(error) => {
-                    problem = Some(error);
-                    break;
-                }
-            };
-            for record in records {
-                match record {
-                    Ok(record) if record.offset >= position => {
-                        let slice = |part: Option<&[u8]>| part.map(|part| contents.slice_ref(part));
-                        fetch.records.push_back(ConsumedRecord {
-                            partition: fetch.partition.clone(),
-                            offset: record.offset,
-                            leader_epoch: batch.partition_leader_epoch(),
-                            timestamp: record.timestamp,
-                            key: slice(record.key),
-                            value: slice(record.value),
-                        });
-                    }
-                    Ok(_) => {}
-                    Err(error) => problem = Some(error),
-                }
-            }
-            if problem.is_some() {
-                break;
-            }
-            fetch.next = fetch.next.max(next);
-        }
-        let torn = batches.stopped().filter(|_| fetch.next == position).cloned();
-        if let Some(error) = problem.or(torn) {
+        let isolation = self.config.isolation_level;
+        let (fetch, problem) = CompletedFetch::open(partition, position, answer, isolation);
+        if let Some(error) = problem {
             let (partition, next) = (&fetch.partition, fetch.next);
             let text = format!(
                 "Record batch for partition {partition} at offset {next} is invalid, cause: {error}"
             );
             self.log(ctx, LogLevel::Error, &text);
-            fetch.records.retain(|record| record.offset < next);
-            self.back_off(&fetch.partition, subscriptions, ctx.now());
+            self.back_off(partition, subscriptions, ctx.now());
         }
         if fetch.next > position {
             self.completed.push_back(fetch);
@@ -405,28 +234,31 @@ impl Fetcher {
         max: usize,
         subscriptions: &mut Subscriptions,
     ) -> Vec<ConsumedRecord> {
-        let mut collected = Vec::new();
-        while let Some(fetch) = self.completed.front_mut() {
+        let (mut collected, mut kept) = (Vec::new(), VecDeque::new());
+        while let Some(mut fetch) = self.completed.pop_front() {
             let owned = subscriptions.get_mut(&fetch.partition);
             let owned = owned.filter(|owned| owned.position() == Some(fetch.position));
-            let Some(owned) = owned else {
-                self.completed.pop_front();
+            let Some(owned) = owned else { continue };
+            if owned.fetchable().is_none() || collected.len() == max {
+                kept.push_back(fetch);
                 continue;
-            };
+            }
             while collected.len() < max {
                 let Some(record) = fetch.records.pop_front() else { break };
                 fetch.position = record.offset.saturating_add(1);
+                owned.offset_epoch = record.leader_epoch;
                 collected.push(record);
             }
             if fetch.records.is_empty() {
                 fetch.position = fetch.next;
+                owned.offset_epoch = fetch.epoch;
             }
-            owned.state = FetchState::Fetching(fetch.position);
+            owned.state = super::subscriptions::FetchState::Fetching(fetch.position);
             if !fetch.records.is_empty() {
-                break;
+                kept.push_back(fetch);
             }
-            self.completed.pop_front();
         }
+        self.completed = kept;
         collected
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! In Kafka: org.apache.kafka.clients.consumer.internals.AbstractCoordinator.MemberState.
 
-use crate::base::{SortedMap, TopicPartition};
+use super::assignor::{Assignor, Subscriptions};
+use crate::base::TopicPartition;
 
 /// Where a member stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,17 +12,28 @@ pub enum MemberState {
     Unjoined,
     /// JoinGroup is parked at the coordinator.
     Joining,
-    /// As leader, waiting for metadata of the members' topics; members and when to go on.
+    /// As leader, waiting for metadata of the members' topics.
     AwaitingMetadata {
-        /// Topics by member.
-        subscriptions: SortedMap<String, Vec<String>>,
-        /// The count of metadata answers at the beginning.
+        /// The assignor that the coordinator chose.
+        assignor: Assignor,
+        /// What the members want.
+        subscriptions: Subscriptions,
+        /// The count of metadata answers at the beginning: one more, and it goes on.
         updates: u64,
     },
     /// SyncGroup is parked at the coordinator.
     Syncing,
     /// Has an assignment.
     Stable,
+}
+
+/// Why a member may not commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotActive {
+    /// It is joining.
+    Rebalancing,
+    /// It is not in the group.
+    Outside,
 }
 
 /// What the group protocol brought.

@@ -3,6 +3,7 @@
 //!
 //! In Kafka: org.apache.kafka.clients.consumer.internals.ConsumerProtocol.
 
+use super::assignor::hash_order;
 use crate::base::{SortedMap, TopicPartition};
 use crate::wire::kafka::{
     ConsumerProtocolAssignment, ConsumerProtocolAssignmentTopicPartition,
@@ -28,6 +29,19 @@ fn decode<M: Field>(bytes: &Bytes) -> Option<M> {
     M::read(&mut reader, Form::plain(version.min(VERSION))).ok()
 }
 
+/// What a member tells the group's leader.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Subscription {
+    /// The topics it wants.
+    pub topics: Vec<String>,
+    /// What its assignor tells of the last assignment.
+    pub user_data: Option<Bytes>,
+    /// What it owns and has not given up.
+    pub owned: Vec<TopicPartition>,
+    /// `group.instance.id`, which travels beside the subscription.
+    pub group_instance_id: Option<String>,
+}
+
 fn by_topic(partitions: &[TopicPartition]) -> SortedMap<String, Vec<i32>> {
     let mut topics: SortedMap<String, Vec<i32>> = SortedMap::new();
     for partition in partitions {
@@ -36,12 +50,16 @@ fn by_topic(partitions: &[TopicPartition]) -> SortedMap<String, Vec<i32>> {
     topics
 }
 
-/// A member's metadata in JoinGroup: its topics and what it owns.
-pub fn encode_subscription(topics: &[String], owned: &[TopicPartition]) -> Bytes {
-    let owned = by_topic(owned).into_iter();
+/// A member's metadata in JoinGroup.
+pub fn encode_subscription(subscription: &Subscription) -> Bytes {
+    let mut topics = subscription.topics.clone();
+    topics.sort();
+    let mut owned = subscription.owned.clone();
+    owned.sort();
+    let owned = by_topic(&owned).into_iter();
     encode(&ConsumerProtocolSubscription {
-        topics: topics.to_vec(),
-        user_data: None,
+        topics,
+        user_data: subscription.user_data.clone(),
         owned_partitions: owned
             .map(|(topic, partitions)| ConsumerProtocolSubscriptionTopicPartition {
                 topic,
@@ -51,16 +69,28 @@ pub fn encode_subscription(topics: &[String], owned: &[TopicPartition]) -> Bytes
     })
 }
 
-/// The topics in a member's metadata; none for bytes that are no subscription.
-pub fn decode_subscription(bytes: &Bytes) -> Option<Vec<String>> {
-    decode::<ConsumerProtocolSubscription>(bytes).map(|subscription| subscription.topics)
+/// What a member's metadata say; none for bytes that are no subscription.
+pub fn decode_subscription(bytes: &Bytes) -> Option<Subscription> {
+    let read = decode::<ConsumerProtocolSubscription>(bytes)?;
+    let owned = read.owned_partitions.into_iter().flat_map(|owned| {
+        let numbers = owned.partitions.into_iter();
+        numbers.map(move |number| TopicPartition::new(owned.topic.clone(), number))
+    });
+    Some(Subscription {
+        topics: read.topics,
+        user_data: read.user_data,
+        owned: owned.collect(),
+        group_instance_id: None,
+    })
 }
 
 /// A member's assignment in SyncGroup.
 pub fn encode_assignment(partitions: &[TopicPartition]) -> Bytes {
-    let topics = by_topic(partitions).into_iter();
+    let mut topics = by_topic(partitions);
+    let names: Vec<_> = hash_order::strings(topics.keys()).into_iter().cloned().collect();
+    let assigned = names.into_iter().filter_map(|name| topics.remove_entry(&name));
     encode(&ConsumerProtocolAssignment {
-        assigned_partitions: topics
+        assigned_partitions: assigned
             .map(|(topic, partitions)| ConsumerProtocolAssignmentTopicPartition {
                 topic,
                 partitions,
@@ -90,10 +120,15 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let topics = vec!["a".to_owned(), "b".to_owned()];
         let owned = vec![TopicPartition::new("a", 0), TopicPartition::new("a", 2)];
-        let subscription = encode_subscription(&topics, &owned);
-        assert_eq!(decode_subscription(&subscription), Some(topics));
+        let subscription = Subscription {
+            topics: vec!["a".to_owned(), "b".to_owned()],
+            user_data: Some(Bytes::from_static(b"\0\0\0\x07")),
+            owned: owned.clone(),
+            group_instance_id: None,
+        };
+        let bytes = encode_subscription(&subscription);
+        assert_eq!(decode_subscription(&bytes), Some(subscription));
         assert_eq!(decode_assignment(&encode_assignment(&owned)), Some(owned));
         assert_eq!(decode_assignment(&Bytes::new()), Some(Vec::new()));
     }

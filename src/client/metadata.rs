@@ -26,6 +26,7 @@ pub struct PartitionInfo {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct TopicInfo {
     id: Uuid,
+    is_internal: bool,
     partitions: Vec<PartitionInfo>,
 }
 
@@ -65,6 +66,8 @@ pub struct Metadata {
     /// What its log lines begin with.
     log_context: String,
     wanted: SortedSet<String>,
+    /// Everything there is is wanted.
+    all_topics: bool,
     brokers: Vec<i32>,
     controller: Option<i32>,
     topics: SortedMap<String, TopicInfo>,
@@ -86,6 +89,7 @@ impl Metadata {
             config,
             log_context: log_context.to_owned(),
             wanted: SortedSet::new(),
+            all_topics: false,
             brokers: Vec::new(),
             controller: None,
             topics: SortedMap::new(),
@@ -114,6 +118,20 @@ impl Metadata {
             self.update_wanted = true;
             self.last_attempt = None;
         }
+    }
+
+    /// From now on knows all topics, or only those that were added.
+    pub fn set_all_topics(&mut self, all: bool) {
+        if all && !self.all_topics {
+            self.update_wanted = true;
+            self.last_attempt = None;
+        }
+        self.all_topics = all;
+    }
+
+    /// The topics it knows, and whether they are internal ones.
+    pub fn topics(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.topics.iter().map(|(topic, info)| (topic.as_str(), info.is_internal))
     }
 
     /// Asks again as soon as the back-off allows.
@@ -168,7 +186,7 @@ impl Metadata {
             ..MetadataRequestTopic::default()
         };
         let request = MetadataRequest {
-            topics: Some(self.wanted.iter().map(name).collect()),
+            topics: (!self.all_topics).then(|| self.wanted.iter().map(name).collect()),
             allow_auto_topic_creation: self.config.allow_auto_topic_creation,
             ..MetadataRequest::default()
         };
@@ -230,6 +248,10 @@ impl Metadata {
         self.controller =
             Some(response.controller_id).filter(|controller| brokers.contains(controller));
         self.brokers = brokers;
+        if self.all_topics {
+            let there = |name: &String| response.topics.iter().any(|topic| topic.name == *name);
+            self.topics.retain(|name, _| there(name));
+        }
         for topic in response.topics {
             self.on_topic(topic);
         }
@@ -280,7 +302,8 @@ impl Metadata {
                 known.filter(|known| leader_epoch >= 0 && known.leader_epoch > leader_epoch);
             partitions.push(newer.cloned().unwrap_or(new));
         }
-        self.topics.insert(topic.name, TopicInfo { id: topic.topic_id, partitions });
+        let (id, is_internal) = (topic.topic_id, topic.is_internal);
+        self.topics.insert(topic.name, TopicInfo { id, is_internal, partitions });
     }
 
     fn forget_leaving<T>(&mut self, network: &mut NetworkClient<T>, ctx: &mut Ctx<'_>) {

@@ -5,25 +5,30 @@
 
 pub mod accumulator;
 pub mod admin_process;
+pub mod application;
 pub mod assignor;
 pub mod committer;
+pub mod completed_fetch;
 pub mod consumer;
 pub mod consumer_config;
 pub mod consumer_link;
 pub mod consumer_process;
 pub mod coordinator;
+pub mod fetch_session;
 pub mod fetcher;
 pub mod group_member;
 pub mod group_protocol;
 pub mod group_requests;
 pub mod metadata;
 pub mod partitioner;
+pub mod positions;
 pub mod producer;
 pub mod producer_batch;
 pub mod producer_config;
 pub mod producer_error;
 pub mod producer_process;
 pub mod sequences;
+pub mod subscription_type;
 pub mod subscriptions;
 
 #[cfg(test)]

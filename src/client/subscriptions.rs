@@ -9,8 +9,11 @@ use crate::base::{SortedMap, Time, TopicPartition};
 pub enum FetchState {
     /// From the committed offset, which is not known yet.
     AwaitsCommitted,
-    /// From the broker: earliest (−2) or latest (−1), which is not known yet.
+    /// From the broker: earliest (−2), latest (−1) or the first at a time in ms.
     AwaitsReset(i64),
+    /// There is one, and the leader changed: whether the log still has what was read up to it is
+    /// being asked (KIP-320).
+    AwaitsValidation(i64),
     /// There is one; records are fetched from it.
     Fetching(i64),
 }
@@ -20,10 +23,18 @@ pub enum FetchState {
 pub struct OwnedPartition {
     /// Its position, or how it will get one.
     pub state: FetchState,
+    /// Leader epoch of the record before the position, −1 when not known.
+    pub offset_epoch: i32,
+    /// Leader epoch under which the position is known to be sound, −1 for none.
+    pub leader_epoch: i32,
     /// Last offset committed, −1 for none.
     pub committed: i64,
     /// High watermark as the last fetch told, −1 when not known.
     pub high_watermark: i64,
+    /// Last stable offset as the last fetch told, −1 when not known.
+    pub last_stable_offset: i64,
+    /// The application wants no records of it for now.
+    pub is_paused: bool,
     /// Nothing is asked about it before this time.
     pub not_before: Time,
 }
@@ -32,8 +43,12 @@ impl OwnedPartition {
     fn new() -> Self {
         Self {
             state: FetchState::AwaitsCommitted,
+            offset_epoch: -1,
+            leader_epoch: -1,
             committed: -1,
             high_watermark: -1,
+            last_stable_offset: -1,
+            is_paused: false,
             not_before: Time::ZERO,
         }
     }
@@ -41,10 +56,44 @@ impl OwnedPartition {
     /// Offset of the next record to read.
     pub fn position(&self) -> Option<i64> {
         match self.state {
-            FetchState::Fetching(position) => Some(position),
+            FetchState::Fetching(position) | FetchState::AwaitsValidation(position) => {
+                Some(position)
+            }
             FetchState::AwaitsCommitted | FetchState::AwaitsReset(_) => None,
         }
     }
+
+    /// The position, when records may be fetched from it and handed out.
+    pub fn fetchable(&self) -> Option<i64> {
+        match self.state {
+            FetchState::Fetching(position) if !self.is_paused => Some(position),
+            _ => None,
+        }
+    }
+
+    /// Goes to `offset`; the record before it was of `epoch`, −1 when that is not known.
+    pub fn seek(&mut self, offset: i64, epoch: i32) {
+        self.state = FetchState::Fetching(offset);
+        self.offset_epoch = epoch;
+        self.leader_epoch = -1;
+        self.not_before = Time::ZERO;
+    }
+
+    /// Goes where a broker says that `timestamp` is: earliest (−2), latest (−1), or a time in ms.
+    pub fn reset(&mut self, timestamp: i64) {
+        self.state = FetchState::AwaitsReset(timestamp);
+        self.offset_epoch = -1;
+        self.not_before = Time::ZERO;
+    }
+}
+
+/// An offset to commit, with the leader epoch of the record before it, −1 when not known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OffsetAndEpoch {
+    /// Next offset to read.
+    pub offset: i64,
+    /// Leader epoch.
+    pub epoch: i32,
 }
 
 /// All owned partitions.
@@ -54,10 +103,13 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// Takes over a new assignment; every partition begins anew.
+    /// Takes over a new assignment: what is in it already goes on as it is, the rest begins anew.
     pub fn assign(&mut self, partitions: &[TopicPartition]) {
-        let fresh = partitions.iter().map(|partition| (partition.clone(), OwnedPartition::new()));
-        self.owned = fresh.collect();
+        let mut old = std::mem::take(&mut self.owned);
+        for partition in partitions {
+            let owned = old.remove(partition).unwrap_or_else(OwnedPartition::new);
+            self.owned.insert(partition.clone(), owned);
+        }
     }
 
     /// Owns nothing any more.
@@ -85,18 +137,19 @@ impl Subscriptions {
         self.owned.get_mut(partition)
     }
 
-    /// The partitions for whose state `wanted` holds and that may be asked about now.
-    pub fn due(&self, now: Time, wanted: impl Fn(FetchState) -> bool) -> Vec<TopicPartition> {
-        let due = |owned: &OwnedPartition| owned.not_before <= now && wanted(owned.state);
+    /// The partitions for which `wanted` holds and that may be asked about now.
+    pub fn due(&self, now: Time, wanted: impl Fn(&OwnedPartition) -> bool) -> Vec<TopicPartition> {
+        let due = |owned: &OwnedPartition| owned.not_before <= now && wanted(owned);
         let due = self.owned.iter().filter(|(_, owned)| due(owned));
         due.map(|(partition, _)| partition.clone()).collect()
     }
 
     /// Positions of all partitions that have one: what a commit stores.
-    pub fn all_consumed(&self) -> SortedMap<TopicPartition, i64> {
-        let positions = self.owned.iter();
-        positions
-            .filter_map(|(partition, owned)| Some((partition.clone(), owned.position()?)))
-            .collect()
+    pub fn all_consumed(&self) -> SortedMap<TopicPartition, OffsetAndEpoch> {
+        let positions = self.owned.iter().filter_map(|(partition, owned)| {
+            let offset = OffsetAndEpoch { offset: owned.position()?, epoch: owned.offset_epoch };
+            Some((partition.clone(), offset))
+        });
+        positions.collect()
     }
 }

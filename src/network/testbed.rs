@@ -63,9 +63,13 @@ pub(crate) struct Bench<S> {
     pub answers: Vec<(ProcessId, u64, Result<String, String>)>,
     pub traces: Vec<(Time, ProcessId, TraceEvent)>,
     pub exits: Vec<ProcessId>,
+    /// What the processes said when they ended.
+    pub messages: Vec<String>,
     runners: SortedMap<ProcessId, (Runner, Option<Time>)>,
     conns: SortedMap<ConnId, Endpoint>,
     silent: SortedSet<Endpoint>,
+    /// When the last answer on a connection arrives: none overtakes another.
+    last_reply: SortedMap<ConnId, Time>,
     queue: SortedMap<(Time, u64), Event>,
     seq: u64,
     pub now: Time,
@@ -92,9 +96,11 @@ impl<S: Servers> Bench<S> {
             answers: Vec::new(),
             traces: Vec::new(),
             exits: Vec::new(),
+            messages: Vec::new(),
             runners: SortedMap::new(),
             conns: SortedMap::new(),
             silent: SortedSet::new(),
+            last_reply: SortedMap::new(),
             queue: SortedMap::new(),
             seq: 0,
             now: EPOCH,
@@ -198,7 +204,9 @@ impl<S: Servers> Bench<S> {
         let (header, request) = decode_request(frame).expect("clients send what brokers can read");
         for reply in self.servers.on_request(self.now, at, conn, header, request) {
             let input = Input::Link(LinkInput::Frame(reply.conn, reply.frame));
-            let due = self.now + reply.after + LATENCY;
+            let last = self.last_reply.entry(reply.conn).or_insert(self.now);
+            *last = (*last).max(self.now + reply.after + LATENCY);
+            let due = *last;
             self.post(due, Event::ToClient(reply.conn.opener, input));
         }
     }
@@ -230,7 +238,10 @@ impl<S: Servers> Bench<S> {
             Effect::Hangup(conn) => drop(self.conns.remove(&conn)),
             Effect::Answer { command, outcome } => self.answers.push((process, command, outcome)),
             Effect::Trace(event) => self.traces.push((at, process, event)),
-            Effect::Exit(_) => self.exits.push(process),
+            Effect::Exit(reason) => {
+                self.exits.push(process);
+                self.messages.push(reason.message);
+            }
             Effect::Listen(_) => {}
         }
     }

@@ -1,5 +1,6 @@
 //! What can happen to a process.
 
+use super::ConsumerCommand;
 use crate::base::{Cause, ConnId, Endpoint, Incarnation, Time};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -114,6 +115,8 @@ pub enum Command {
         /// The offset of the next record to read.
         offset: i64,
     },
+    /// Consumer: whatever else its application may want.
+    Consumer(ConsumerCommand),
 }
 
 /// A record as a person gives it.

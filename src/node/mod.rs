@@ -2,6 +2,7 @@
 //! effects out, nothing else. Whoever runs it (tests, the conductor, a worker, the gateway) applies
 //! its effects; whoever looks at it sees its view.
 
+pub mod consumer_command;
 pub mod effect;
 pub mod input;
 pub mod process;
@@ -9,6 +10,7 @@ pub mod runner;
 pub mod spec;
 pub mod view;
 
+pub use consumer_command::{ConsumerCommand, CrashPoint};
 pub use effect::{Effect, Emission, ExitReason};
 pub use input::{CloseReason, Command, Input, LinkInput, OutgoingRecord, TimedInput};
 pub use process::{Ctx, Process};

@@ -383,7 +383,7 @@ fn takes(program: Program, command: &Command) -> bool {
             matches!(program, Program::Producer | Program::QueueSender)
         }
         Command::CreateTopic { .. } => program == Program::Admin,
-        Command::Seek { .. } => program == Program::Consumer,
+        Command::Seek { .. } | Command::Consumer(_) => program == Program::Consumer,
     }
 }
 

@@ -1,3 +1,7 @@
+mod application;
+mod commands;
+mod groups;
+
 use crate::base::{Endpoint, ProcessId, Span, TopicPartition, TraceEvent};
 use crate::client::ConsumerProcess;
 use crate::client::fake_cluster::FakeCluster;

@@ -17,6 +17,10 @@ pub(crate) struct FakeGroup {
     /// Somebody left: the others must join again.
     preparing: bool,
     pub members: SortedMap<String, Bytes>,
+    /// Of static members.
+    pub instances: SortedMap<String, String>,
+    /// The first that the last member named.
+    protocol: String,
     pub leader: String,
     joining: SortedMap<String, Parked>,
     syncing: SortedMap<String, Parked>,
@@ -42,8 +46,12 @@ impl FakeCluster {
             let member = format!("{client}-{}", group.next_member);
             return refuse(ErrorCode::MEMBER_ID_REQUIRED, member);
         }
-        let metadata = request.protocols.first().map(|protocol| protocol.metadata.clone());
-        group.members.insert(request.member_id.clone(), metadata.unwrap_or_default());
+        let protocol = request.protocols.first().cloned().unwrap_or_default();
+        group.protocol = protocol.name;
+        group.members.insert(request.member_id.clone(), protocol.metadata);
+        if let Some(instance) = request.group_instance_id {
+            group.instances.insert(request.member_id.clone(), instance);
+        }
         group.stable = false;
         group.joining.insert(request.member_id, (conn, header.clone()));
         self.complete_join(&request.group_id)
@@ -63,8 +71,8 @@ impl FakeCluster {
         }
         let members = group.members.iter().map(|(member_id, metadata)| JoinGroupResponseMember {
             member_id: member_id.clone(),
+            group_instance_id: group.instances.get(member_id).cloned(),
             metadata: metadata.clone(),
-            ..Default::default()
         });
         let members: Vec<_> = members.collect();
         let replies = std::mem::take(&mut group.joining).into_iter().map(|(member, parked)| {
@@ -72,7 +80,7 @@ impl FakeCluster {
             let response = JoinGroupResponse {
                 generation_id: group.generation,
                 protocol_type: Some("consumer".to_owned()),
-                protocol_name: Some("range".to_owned()),
+                protocol_name: Some(group.protocol.clone()),
                 leader: group.leader.clone(),
                 member_id: member,
                 members: if is_leader { members.clone() } else { Vec::new() },
@@ -115,6 +123,7 @@ impl FakeCluster {
     pub(super) fn heartbeat(&mut self, request: &HeartbeatRequest) -> HeartbeatResponse {
         let group = self.groups.entry(request.group_id.clone()).or_default();
         let error_code = match () {
+            () if self.heartbeat_error.is_some() => self.heartbeat_error.unwrap_or(ErrorCode::NONE),
             () if !group.members.contains_key(&request.member_id) => ErrorCode::UNKNOWN_MEMBER_ID,
             () if group.preparing || !group.joining.is_empty() => ErrorCode::REBALANCE_IN_PROGRESS,
             () if request.generation_id != group.generation => ErrorCode::ILLEGAL_GENERATION,

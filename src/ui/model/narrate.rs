@@ -334,6 +334,11 @@ fn clients(record: &TraceRecord, name: &dyn Fn(ProcessId) -> String) -> Said {
             };
             (Weight::Change, "d-group", format!("{} was given {given} in group {group}.", who()))
         }
+        E::PartitionsRevoked { group, partitions, lost, .. } => {
+            let names: Vec<_> = partitions.iter().map(TopicPartition::to_string).collect();
+            let (how, names) = (if *lost { "lost" } else { "gave up" }, names.join(", "));
+            (Weight::Change, "d-group", format!("{} {how} {names} in group {group}.", who()))
+        }
         E::RecordConsumed { partition, offset, .. } => {
             (Weight::Plain, "d-fetch", format!("{} read {partition} at {offset}.", who()))
         }

@@ -1,6 +1,7 @@
 //! What consumers put into the opaque bytes of the group protocol.
 //!
-//! In Kafka: `ConsumerProtocol`, KIP-429.
+//! In Kafka: `ConsumerProtocol`, KIP-429, and the schemas in `StickyAssignor` and
+//! `CooperativeStickyAssignor`.
 
 use bytes::Bytes;
 
@@ -28,5 +29,22 @@ messages! {
     ConsumerProtocolAssignmentTopicPartition {
         topic: String = 0+;
         partitions: Vec<i32> = 0+;
+    }
+
+    /// What a member with the sticky assignor tells the leader of its last assignment.
+    StickyAssignorUserData {
+        previous_assignment: Vec<StickyAssignorUserDataTopic> = 0+;
+        generation: i32 = 1+;
+    }
+
+    /// One of the `previous_assignment` in [`StickyAssignorUserData`].
+    StickyAssignorUserDataTopic {
+        topic: String = 0+;
+        partitions: Vec<i32> = 0+;
+    }
+
+    /// What a member with the cooperative sticky assignor tells the leader.
+    CooperativeStickyAssignorUserData {
+        generation: i32 = 0+;
     }
 }

@@ -25,20 +25,30 @@ impl fmt::Display for BadAction {
 impl std::error::Error for BadAction {}
 
 /// The words of a line, taken from the front.
-struct Line {
+pub(super) struct Line {
     words: std::vec::IntoIter<Word>,
     last: Word,
 }
 
 impl Line {
-    fn next(&mut self, wanted: &str) -> Result<Word, BadAction> {
+    pub(super) fn next(&mut self, wanted: &str) -> Result<Word, BadAction> {
         match self.words.next() {
             Some(word) => {
                 self.last = word.clone();
                 Ok(word)
             }
-            None => Err(self.last.bad(&format!("should be followed by {wanted}"))),
+            None => Err(self.missing(wanted)),
         }
+    }
+
+    /// The complaint that the last word is not the end.
+    pub(super) fn missing(&self, wanted: &str) -> BadAction {
+        self.last.bad(&format!("should be followed by {wanted}"))
+    }
+
+    /// All words that are left.
+    pub(super) fn rest(&mut self) -> impl Iterator<Item = Word> {
+        self.words.by_ref()
     }
 
     fn name(&mut self) -> Result<String, BadAction> {
@@ -58,7 +68,7 @@ impl Line {
     }
 
     fn command(&mut self) -> Result<Command, BadAction> {
-        let verb = self.next("produce, create-topic or seek")?;
+        let verb = self.next("a command")?;
         if verb.is("produce") {
             let topic = self.next("a topic")?;
             return if topic.is("every") { self.produce_every() } else { self.produce(&topic) };
@@ -72,7 +82,14 @@ impl Line {
             let offset = self.next("an offset")?.number()?;
             return Ok(Command::Seek { topic, partition, offset });
         }
-        Err(verb.bad("is not a command: produce, create-topic or seek"))
+        if let Some(command) = self.consumer_command(&verb.text()?)? {
+            return Ok(Command::Consumer(command));
+        }
+        Err(verb.bad(
+            "is not a command: produce, create-topic; for consumers seek, seek-to, pause, resume, \
+             commit, subscribe, subscribe-pattern, assign, unsubscribe, offsets-for-times, \
+             positions, process-for, crash-after",
+        ))
     }
 
     fn produce(&mut self, topic: &Word) -> Result<Command, BadAction> {
@@ -119,7 +136,7 @@ impl Line {
 }
 
 /// Milliseconds with at most three decimals, in microseconds.
-fn micros(word: &Word) -> Result<u64, BadAction> {
+pub(super) fn micros(word: &Word) -> Result<u64, BadAction> {
     let text = word.text()?;
     let (whole, part) = text.split_once('.').unwrap_or((&text, "0"));
     let bad = || word.bad("is not a number of milliseconds");

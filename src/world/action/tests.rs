@@ -1,5 +1,6 @@
 use super::*;
-use crate::node::OutgoingRecord;
+use crate::base::TopicPartition;
+use crate::node::{ConsumerCommand, CrashPoint, OutgoingRecord};
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -75,6 +76,15 @@ fn a_wrong_word_is_named() {
         ("tell p produce every 1.2345 topic=t", "1.2345"),
         ("tell p produce every 5", "5"),
         ("tell p create-topic t partitions=many", "many"),
+        ("tell c seek-to middle", "middle"),
+        ("tell c pause orders", "orders"),
+        ("tell c commit", "commit"),
+        ("tell c commit later", "later"),
+        ("tell c commit sync orders-0", "orders-0"),
+        ("tell c commit sync orders-x=1", "orders-x"),
+        ("tell c subscribe", "subscribe"),
+        ("tell c unsubscribe now", "now"),
+        ("tell c crash-after 1 sometime", "sometime"),
     ] {
         let error = text.parse::<Action>().expect_err(text);
         assert_eq!(error.word, word, "{text}: {error}");
@@ -138,6 +148,36 @@ fn command() -> impl Strategy<Value = Command> {
             partition,
             offset
         }),
+        consumer_command().prop_map(Command::Consumer),
+    ]
+}
+
+fn partition() -> impl Strategy<Value = TopicPartition> {
+    let topic = text().prop_filter("a name", |topic| !topic.is_empty());
+    (topic, 0..=i32::MAX).prop_map(|(topic, partition)| TopicPartition { topic, partition })
+}
+
+fn consumer_command() -> impl Strategy<Value = ConsumerCommand> {
+    use ConsumerCommand as C;
+    let partitions = || prop::collection::vec(partition(), 0..3);
+    let points = [CrashPoint::Received, CrashPoint::Processed, CrashPoint::Acknowledged];
+    prop_oneof![
+        (any::<i64>(), partitions())
+            .prop_map(|(timestamp, partitions)| C::SeekTo { timestamp, partitions }),
+        partitions().prop_map(C::Pause),
+        partitions().prop_map(C::Resume),
+        (any::<bool>(), prop::collection::vec((partition(), any::<i64>()), 0..3))
+            .prop_map(|(sync, offsets)| C::Commit { sync, offsets }),
+        prop::collection::vec(text(), 1..3).prop_map(C::Subscribe),
+        text().prop_map(C::SubscribePattern),
+        prop::collection::vec(partition(), 1..3).prop_map(C::Assign),
+        Just(C::Unsubscribe),
+        (any::<i64>(), partitions())
+            .prop_map(|(timestamp, partitions)| C::OffsetsForTimes { timestamp, partitions }),
+        Just(C::Positions),
+        any::<u64>().prop_map(|micros| C::ProcessFor { micros }),
+        (any::<u64>(), prop::sample::select(points.to_vec()))
+            .prop_map(|(records, point)| C::CrashAfter { records, point }),
     ]
 }
 
