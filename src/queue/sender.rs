@@ -101,7 +101,7 @@ impl QueueSender {
                 self.generator = Some((every, ctx.now()));
                 ctx.answer(id, Ok(format!("Sending every {every}.")));
             }
-            Command::CreateTopic { .. } | Command::Seek { .. } => {
+            Command::CreateTopic { .. } | Command::Seek { .. } | Command::Consumer(_) => {
                 ctx.answer(id, Err("A queue has no topics and no offsets.".to_owned()));
             }
         }
@@ -240,6 +240,8 @@ impl Process for QueueSender {
             interval_us: self.generator.map_or(0, |(every, _)| every.as_micros()),
             // A queue has one way of storing a message: on its disk.
             acks: 1,
+            producer_id: -1,
+            producer_epoch: -1,
         })
     }
 }
