@@ -1,11 +1,15 @@
 mod cleanup;
 mod desk;
+mod golden;
 mod static_members;
 
 use super::state::GroupState;
 use crate::base::{Span, TraceEvent};
 use crate::wire::ErrorCode;
-use crate::wire::kafka::{AnyResponse, JoinGroupRequest, LeaveGroupRequest, MemberIdentity};
+use crate::wire::kafka::{
+    AnyResponse, JoinGroupRequest, LeaveGroupRequest, MemberIdentity, OffsetCommitRequest,
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
 use bytes::Bytes;
 use desk::{Desk, commit_of, ms};
 
@@ -330,4 +334,35 @@ fn the_view_shows_members_and_offsets() {
     assert_eq!(view[0].leader.as_ref(), Some(&leader));
     assert!(view[0].members.iter().all(|member| member.session_expires.is_some()));
     assert_eq!(view[0].offsets[0].1, 3);
+}
+
+#[test]
+fn a_group_id_may_be_any_text() {
+    let mut desk = Desk::with(&[("offsets.topic.num.partitions", "1")]);
+    desk.lose_partition();
+    desk.act(|one, now| one.on_elected(now, 0, 0));
+    desk.pass(desk::READ_LATENCY);
+    let ids = ["grüße", "a/b c", "🦀", "\0", "..", &"x".repeat(5_000)];
+    let request = |id: &str| OffsetCommitRequest {
+        group_id: id.to_owned(),
+        generation_id: -1,
+        topics: vec![OffsetCommitRequestTopic {
+            name: "t".to_owned(),
+            partitions: vec![OffsetCommitRequestPartition {
+                committed_offset: 5,
+                ..OffsetCommitRequestPartition::default()
+            }],
+        }],
+        ..OffsetCommitRequest::default()
+    };
+    for id in ids {
+        let token = desk.ask_commit_request(request(id));
+        assert_eq!(commit_of(desk.reply_to(token).cloned()), ErrorCode::NONE, "{id}");
+    }
+    desk.act(|one, now| one.on_partition_lost(now, 0));
+    desk.act(|one, now| one.on_elected(now, 0, 0));
+    desk.pass(desk::READ_LATENCY);
+    for id in ids {
+        assert_eq!(desk.state_of(id), Some(GroupState::Empty), "{id}");
+    }
 }

@@ -124,14 +124,15 @@ impl ClientHistories {
                 read.cut_from(end);
                 group.excused.insert(partition.clone());
             }
-            if let Some(committed) = group.committed.get_mut(partition) {
-                *committed = (*committed).min(end);
+            // Whoever begins beyond the end is out of range, and may be sent to the beginning.
+            if group.committed.get(partition).is_some_and(|committed| *committed > end) {
+                group.committed.remove(partition);
             }
         }
         for ((_, of), poll) in &mut self.polls {
-            if of == partition && poll.last.is_some_and(|last| last >= end) {
-                poll.last = None;
-                poll.committed = poll.committed.min(end);
+            let is_beyond = poll.committed > end || poll.last.is_some_and(|last| last >= end);
+            if of == partition && is_beyond {
+                *poll = Poll::default();
             }
         }
     }
@@ -331,7 +332,9 @@ mod tests {
         assert_eq!(rules(&[assigned(), consumed(1), consumed(0)]), ["MonotonicPoll"]);
         assert_eq!(rules(&[assigned(), consumed(1), consumed(1)]), ["MonotonicPoll"]);
         // The log is shorter now.
-        let told = [assigned(), consumed(0), consumed(1), leads(1), consumed(1)];
+        let told = [assigned(), consumed(0), consumed(1), leads(1), consumed(0)];
+        assert_eq!(rules(&told), Vec::<&str>::new());
+        let told = [consumed(0), consumed(1), committed(2, 1), leads(1), assigned(), consumed(0)];
         assert_eq!(rules(&told), Vec::<&str>::new());
     }
 

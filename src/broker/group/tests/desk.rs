@@ -42,7 +42,7 @@ pub struct Desk {
     pub znodes: SortedMap<String, Bytes>,
     held: Vec<(u64, Bytes)>,
     replies: SortedMap<RequestToken, AnyResponse>,
-    metadata: MetadataCache,
+    pub metadata: MetadataCache,
     client: String,
     next_token: u64,
 }
@@ -57,20 +57,7 @@ impl Desk {
         let properties = Properties::of(properties.iter().copied());
         let config = BrokerConfig::of(&properties).expect("the test's settings are valid");
         let mut metadata = MetadataCache::default();
-        let states = (0..2).map(|partition_index| UpdateMetadataPartitionState {
-            partition_index,
-            leader: 1,
-            ..UpdateMetadataPartitionState::default()
-        });
-        let topic_states = ["t", "u"].map(|topic| UpdateMetadataTopicState {
-            topic_name: topic.to_owned(),
-            partition_states: states.clone().collect(),
-            ..UpdateMetadataTopicState::default()
-        });
-        metadata.update(&UpdateMetadataRequest {
-            topic_states: topic_states.to_vec(),
-            ..UpdateMetadataRequest::default()
-        });
+        metadata.update(&with_topics(&["t", "u"], 2));
         let mut desk = Self {
             coordinator: GroupCoordinator::new(BrokerId(1), config, Rng::new(5), READ_LATENCY),
             now: Time::from_millis(1_000_000),
@@ -90,6 +77,11 @@ impl Desk {
         desk
     }
 
+    /// A topic comes to be.
+    pub fn add_topic(&mut self, topic: &str, partitions: i32) {
+        self.metadata.update(&with_topics(&[topic], partitions));
+    }
+
     pub fn act(&mut self, act: impl FnOnce(&mut GroupCoordinator, Time) -> Vec<GroupAction>) {
         let actions = act(&mut self.coordinator, self.now);
         self.apply(actions);
@@ -104,8 +96,7 @@ impl Desk {
                     let next = self.coordinator.on_partition_loaded(now, partition, &log);
                     self.apply(next);
                 }
-                Action::AppendOffsets { partition, records, tag, .. } => {
-                    assert_eq!(partition, PARTITION);
+                Action::AppendOffsets { records, tag, .. } => {
                     if self.hold_appends {
                         self.held.push((tag, records));
                     } else {
@@ -212,7 +203,11 @@ impl Desk {
     }
 
     pub fn state(&self) -> Option<GroupState> {
-        self.coordinator.state_of("g")
+        self.state_of("g")
+    }
+
+    pub fn state_of(&self, group: &str) -> Option<GroupState> {
+        self.coordinator.state_of(group)
     }
 
     // ---- requests ----
@@ -435,6 +430,23 @@ impl Desk {
             },
             other => panic!("{other:?}"),
         }
+    }
+}
+
+fn with_topics(topics: &[&str], partitions: i32) -> UpdateMetadataRequest {
+    let states = (0..partitions).map(|partition_index| UpdateMetadataPartitionState {
+        partition_index,
+        leader: 1,
+        ..UpdateMetadataPartitionState::default()
+    });
+    let topic_states = topics.iter().map(|topic| UpdateMetadataTopicState {
+        topic_name: (*topic).to_owned(),
+        partition_states: states.clone().collect(),
+        ..UpdateMetadataTopicState::default()
+    });
+    UpdateMetadataRequest {
+        topic_states: topic_states.collect(),
+        ..UpdateMetadataRequest::default()
     }
 }
 
