@@ -341,3 +341,94 @@ fn the_ledger_tells_why_an_acknowledged_record_is_lost() {
     assert!(loss.causes.is_sorted_by_key(|(event, _)| *event));
     assert_eq!(stage.ledger.counts("orders").lost, 1);
 }
+
+#[test]
+fn a_static_member_that_is_back_in_time_costs_no_rebalance_and_its_double_is_fenced() {
+    let mut stage = Stage::new(10, 2, "all");
+    stage.act("tell producer-1 produce every 20 topic=orders");
+    for id in ["1", "2"] {
+        stage.act(&format!(
+            "start consumer-{id} consumer group.id=g1 topics=orders auto.offset.reset=earliest \
+             group.instance.id=i{id}"
+        ));
+    }
+    stage.run(20_000);
+    stage.assert_shared(&["consumer-1", "consumer-2"], 2);
+    let (before, owned) = (stage.consumer("consumer-2"), stage.owned("consumer-2"));
+    assert!(before.member.starts_with("i2-"), "{}", before.member);
+
+    stage.act("kill consumer-2");
+    stage.run(2_000);
+    stage.act("restart consumer-2");
+    stage.run(6_000);
+    let after = stage.consumer("consumer-2");
+    assert_eq!((after.generation, stage.owned("consumer-2")), (before.generation, owned.clone()));
+    assert_ne!(after.member, before.member, "under another id");
+
+    // A second process with the same instance takes the place; the first one has to go.
+    stage.act("supervisor off");
+    stage.act(
+        "start consumer-3 consumer group.id=g1 topics=orders auto.offset.reset=earliest \
+         group.instance.id=i2",
+    );
+    stage.run(10_000);
+    assert_eq!(stage.owned("consumer-3"), owned);
+    assert_eq!(stage.group("g1").1.generation, before.generation);
+    let double = stage.host.world().process_named("consumer-2").expect("it is in the world");
+    let fenced = |event: &TraceEvent| match event {
+        TraceEvent::ProcessExited { process, message, failure: true } => {
+            *process == double && message.starts_with("FENCED_INSTANCE_ID")
+        }
+        _ => false,
+    };
+    let is_fenced =
+        stage.host.world().trace().after(EventId(0)).any(|record| fenced(&record.event));
+    assert!(is_fenced, "consumer-2 had to go");
+    stage.act("tell producer-1 produce every 0 topic=orders");
+    stage.run(10_000);
+    stage.assert_sound();
+    assert!(stage.fates().all(|fate| fate.deliveries.len() == 1));
+}
+
+#[test]
+fn offsets_in_zookeeper_outlive_consumer_broker_and_zookeeper() {
+    let mut stage = Stage::new(11, 1, "all");
+    let start = |name: &str| {
+        format!(
+            "start {name} consumer group.id=g1 topics=orders auto.offset.reset=earliest \
+             offsets.storage=zookeeper auto.commit.interval.ms=500"
+        )
+    };
+    stage.act(&start("consumer-1"));
+    stage.act("tell producer-1 produce orders a b c");
+    stage.run(15_000);
+    assert_eq!(stage.consumer("consumer-1").consumed, 3);
+    let znode = |stage: &Stage| match stage.view("zookeeper-1") {
+        ProcessView::ZooKeeper(view) => view
+            .znodes
+            .iter()
+            .find(|znode| znode.path == "/consumers/g1/offsets/orders/0")
+            .map(|znode| znode.data.clone()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(znode(&stage).as_deref(), Some("3"));
+    assert!(stage.group("g1").1.offsets.is_empty(), "nothing in __consumer_offsets");
+    stage.act("stop consumer-1");
+    for name in ["zookeeper-1", "broker-1", "broker-2"] {
+        stage.act(&format!("power-off {name}"));
+    }
+    stage.run(2_000);
+    for name in ["zookeeper-1", "broker-1", "broker-2"] {
+        stage.act(&format!("power-on {name}"));
+    }
+    stage.run(40_000);
+    assert_eq!(znode(&stage).as_deref(), Some("3"));
+    stage.act("tell producer-1 produce orders d");
+    stage.act(&start("consumer-2"));
+    stage.run(15_000);
+    let values: Vec<_> =
+        stage.consumer("consumer-2").records.into_iter().map(|(_, record)| record.value).collect();
+    assert_eq!(values, [Some("d".to_owned())], "the next message, and only that");
+    assert_eq!(znode(&stage).as_deref(), Some("4"));
+    stage.assert_sound();
+}
