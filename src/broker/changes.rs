@@ -7,6 +7,7 @@
 use crate::base::trace::LogLevel;
 use crate::base::{SortedSet, TopicPartition, TraceEvent};
 use crate::disk::DiskError;
+use crate::log::{LogNote, PartitionLog};
 
 /// A leader wants another ISR.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +20,17 @@ pub struct IsrProposal {
     pub new_isr: Vec<i32>,
     /// The version of the ISR that it starts from.
     pub isr_version: i32,
+}
+
+/// Files that a background thread makes durable.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Flush {
+    /// Whose they are.
+    pub partition: TopicPartition,
+    /// The files; one that is gone by now stands for its removal.
+    pub files: Vec<String>,
+    /// The log is safe up to here when it is done.
+    pub up_to: Option<i64>,
 }
 
 /// Notes of one step.
@@ -35,6 +47,8 @@ pub struct Changes {
     pub withdrawn: SortedSet<TopicPartition>,
     /// Files to make durable at the end of the step.
     pub to_sync: SortedSet<String>,
+    /// Files to make durable in the background.
+    pub flushes: Vec<Flush>,
     /// The log directory failed.
     pub disk_failure: Option<DiskError>,
 }
@@ -49,6 +63,22 @@ impl Changes {
     pub fn log(&mut self, level: LogLevel, logger: &str, text: impl Into<String>) {
         let (text, logger) = (text.into(), logger.to_owned());
         self.events.push(TraceEvent::Logged { level, text, logger });
+    }
+
+    /// Takes in what the log of `partition` wants done or said.
+    pub fn take_notes_of(&mut self, log: &mut PartitionLog) {
+        for note in log.take_notes() {
+            let partition = log.partition().clone();
+            match note {
+                LogNote::Line(level, text) => {
+                    let text = format!("[Log partition={partition}, dir=/] {text}");
+                    self.log(level, "kafka.log.Log", text);
+                }
+                LogNote::Flush { files, up_to } => {
+                    self.flushes.push(Flush { partition, files, up_to: Some(up_to) });
+                }
+            }
+        }
     }
 
     /// Notes an informational log line.

@@ -103,6 +103,11 @@ impl Partition {
         &self.log
     }
 
+    /// The log, for what is done to it at its own time.
+    pub fn log_mut(&mut self) -> &mut PartitionLog {
+        &mut self.log
+    }
+
     /// Gives up the replica for its log.
     pub fn into_log(self) -> PartitionLog {
         self.log

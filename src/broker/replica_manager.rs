@@ -18,7 +18,7 @@ pub use roles::RoleChange;
 
 use super::action::RequestToken;
 use super::alter_isr::AlterIsrManager;
-use super::changes::{Changes, IsrProposal};
+use super::changes::{Changes, Flush, IsrProposal};
 use super::fetcher::FetcherManager;
 use super::partition::{Partition, PartitionConfig};
 use super::purgatory::Purgatory;
@@ -26,8 +26,8 @@ use crate::base::timers::Wakeup;
 use crate::base::{BrokerId, SortedMap, SortedSet, Span, Time, TopicPartition, TraceEvent};
 use crate::cluster::{BrokerConfig, TopicConfig};
 use crate::disk::{DiskError, Volume};
-use crate::log::checkpoint::{self, RECOVERY_POINT_OFFSET, REPLICATION_OFFSET};
-use crate::log::{LogConfig, LogError, PartitionLog};
+use crate::log::checkpoint::{self, LOG_START_OFFSET, RECOVERY_POINT_OFFSET, REPLICATION_OFFSET};
+use crate::log::{LogConfig, LogError, LogStart, PartitionLog};
 use crate::node::Properties;
 use crate::node::view::{ReplicaView, WaitingView};
 use crate::wire::ErrorCode;
@@ -103,9 +103,21 @@ impl ReplicaManager {
         now: Time,
     ) -> Result<(), LogError> {
         self.checkpointed = checkpoint::read_offset_checkpoint(volume, REPLICATION_OFFSET);
+        let recovery_points = checkpoint::read_offset_checkpoint(volume, RECOVERY_POINT_OFFSET);
+        let start_offsets = checkpoint::read_offset_checkpoint(volume, LOG_START_OFFSET);
         for partition in logs_on(volume) {
             let config = self.partition_config(&partition.topic).log;
-            let (log, report) = PartitionLog::open(volume, partition.clone(), config, clean)?;
+            let start = LogStart {
+                is_clean: clean,
+                recovery_point: recovery_points.get(&partition).copied().unwrap_or(0),
+                log_start_offset: start_offsets.get(&partition).copied().unwrap_or(0),
+                now,
+            };
+            let (log, report) = PartitionLog::open(volume, partition.clone(), config, start)?;
+            for (level, text) in report.lines {
+                let text = format!("[Log partition={partition}, dir=/] {text}");
+                self.changes.log(level, "kafka.log.Log", text);
+            }
             if report.checked {
                 self.changes.trace(TraceEvent::LogRecovered {
                     partition: partition.clone(),
@@ -206,10 +218,7 @@ impl ReplicaManager {
             broker: self.config.broker_id,
             lag_time_max: self.config.replica_lag_time_max,
             min_insync_replicas: usize::try_from(config.min_insync_replicas).unwrap_or(1),
-            log: LogConfig {
-                segment_bytes: u64::try_from(config.segment_bytes).unwrap_or(0),
-                max_message_bytes: usize::try_from(config.max_message_bytes).unwrap_or(0),
-            },
+            log: log_config(&config, self.config.broker_id),
         }
     }
 
@@ -229,8 +238,10 @@ impl ReplicaManager {
         if self.next_recovery_checkpoint.is_some_and(|at| at <= now) {
             let interval = self.config.log_flush_offset_checkpoint_interval;
             self.next_recovery_checkpoint = Some(now + interval);
-            self.checkpoint_recovery_points(volume, false);
+            self.checkpoint_recovery_points(volume, now);
+            self.checkpoint_log_start_offsets(volume);
         }
+        self.delete_due_files(volume, now);
         for partition in std::mem::take(&mut self.changes.moved) {
             self.complete_delayed_produce(&partition);
             self.complete_delayed_fetch(&partition, volume);
@@ -281,18 +292,56 @@ impl ReplicaManager {
         self.write_checkpoint(volume, REPLICATION_OFFSET, &offsets);
     }
 
-    /// Writes the offsets below which every log is on the disk. Nothing is flushed but at a clean
-    /// stop, so before that only a log's start is sure.
+    fn logs_mut(&mut self) -> impl Iterator<Item = &mut PartitionLog> {
+        let hosted = self.partitions.values_mut().map(Partition::log_mut);
+        self.logs.values_mut().chain(hosted)
+    }
+
+    /// Writes the offsets below which every log is on the disk.
     ///
     /// In Kafka: `LogManager.checkpointLogRecoveryOffsets`.
-    pub fn checkpoint_recovery_points(&mut self, volume: &mut Volume, flushed: bool) {
-        let logs = self.logs.iter();
-        let logs = logs.chain(self.partitions.iter().map(|(id, replica)| (id, replica.log())));
-        let point = |log: &PartitionLog| {
-            if flushed { log.log_end_offset() } else { log.log_start_offset() }
-        };
-        let offsets = logs.map(|(id, log)| (id.clone(), point(log))).collect();
+    pub fn checkpoint_recovery_points(&mut self, volume: &mut Volume, now: Time) {
+        let logs = self.logs_mut();
+        let offsets = logs.map(|log| (log.partition().clone(), log.recovery_point(now))).collect();
         self.write_checkpoint(volume, RECOVERY_POINT_OFFSET, &offsets);
+    }
+
+    /// Writes the first offsets of the logs that do not begin where their first segment does.
+    ///
+    /// In Kafka: `LogManager.checkpointLogStartOffsets`.
+    fn checkpoint_log_start_offsets(&mut self, volume: &mut Volume) {
+        let logs = self.logs_mut().filter(|log| {
+            log.segments().first().is_some_and(|one| one.base_offset() < log.log_start_offset())
+        });
+        let offsets = logs.map(|log| (log.partition().clone(), log.log_start_offset())).collect();
+        self.write_checkpoint(volume, LOG_START_OFFSET, &offsets);
+    }
+
+    /// Background syncs of the files of `flush` are done at `at`.
+    pub fn flushed_by(&mut self, flush: &Flush, at: Time) {
+        let Some(up_to) = flush.up_to else { return };
+        if let Some(log) = self.logs_mut().find(|log| *log.partition() == flush.partition) {
+            log.flushed_by(at, up_to);
+        }
+    }
+
+    fn delete_due_files(&mut self, volume: &mut Volume, now: Time) {
+        let mut flushes = Vec::new();
+        let mut failure = None;
+        for log in self.logs_mut() {
+            match log.delete_due_files(volume, now) {
+                Ok(files) if files.is_empty() => {}
+                Ok(files) => {
+                    let partition = log.partition().clone();
+                    flushes.push(Flush { partition, files, up_to: None });
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        self.changes.flushes.extend(flushes);
+        if let Some(error) = failure {
+            self.disk_failed(error);
+        }
     }
 
     fn write_checkpoint(
@@ -311,11 +360,21 @@ impl ReplicaManager {
     pub fn shut_down(&mut self, volume: &mut Volume) -> Vec<String> {
         self.fetchers.clear();
         self.checkpoint_high_watermarks(volume);
-        self.checkpoint_recovery_points(volume, true);
-        let logs = self.logs.values().chain(self.partitions.values().map(Partition::log));
-        let active = logs.filter_map(|log| log.active_file().map(str::to_owned));
-        let active: Vec<String> = active.collect();
-        active.into_iter().chain(std::mem::take(&mut self.changes.to_sync)).collect()
+        self.checkpoint_log_start_offsets(volume);
+        let (mut files, mut ends, mut failure) = (Vec::new(), SortedMap::new(), None);
+        for log in self.logs_mut() {
+            match log.close(volume) {
+                Ok(unflushed) => files.extend(unflushed),
+                Err(error) => failure = Some(error),
+            }
+            ends.insert(log.partition().clone(), log.log_end_offset());
+        }
+        self.write_checkpoint(volume, RECOVERY_POINT_OFFSET, &ends);
+        if let Some(error) = failure {
+            self.disk_failed(error);
+        }
+        files.extend(std::mem::take(&mut self.changes.to_sync));
+        files
     }
 
     /// When [`ReplicaManager::poll`] has something to do, and why.
@@ -329,11 +388,17 @@ impl ReplicaManager {
             at(self.delayed_produce.next_deadline(), "produce time-out"),
             at(self.delayed_fetch.next_deadline(), "fetch wait"),
             at(self.alter_isr.next_deadline(), "AlterIsr retry"),
+            at(self.next_deletion(), "file.delete.delay.ms"),
             self.fetchers.next_wakeup(),
         ]
         .into_iter()
         .flatten()
         .min_by_key(|wakeup| wakeup.at)
+    }
+
+    fn next_deletion(&self) -> Option<Time> {
+        let hosted = self.partitions.values().map(Partition::log);
+        self.logs.values().chain(hosted).filter_map(PartitionLog::next_deletion).min()
     }
 
     /// Pictures of all replicas. `isr` is the ISR of a partition as the metadata cache has it.
@@ -381,6 +446,30 @@ fn logs_on(volume: &Volume) -> Vec<TopicPartition> {
         }
     }
     found
+}
+
+/// The settings of a topic as its logs on `broker` need them.
+fn log_config(config: &TopicConfig, broker: i32) -> LogConfig {
+    LogConfig {
+        segment_bytes: u64::try_from(config.segment_bytes).unwrap_or(0),
+        segment_ms: config.segment_ms,
+        segment_jitter_ms: config.segment_jitter_ms,
+        jitter_seed: broker as u64,
+        segment_index_bytes: usize::try_from(config.segment_index_bytes).unwrap_or(0),
+        index_interval_bytes: u64::try_from(config.index_interval_bytes).unwrap_or(0),
+        max_message_bytes: usize::try_from(config.max_message_bytes).unwrap_or(0),
+        log_append_time: config.log_append_time,
+        timestamp_difference_max_ms: config.message_timestamp_difference_max_ms,
+        compact: config.compact,
+        delete: config.delete,
+        retention_ms: config.retention_ms,
+        retention_bytes: config.retention_bytes,
+        file_delete_delay: config.file_delete_delay,
+        delete_retention_ms: config.delete_retention_ms,
+        min_cleanable_dirty_ratio_millionths: config.min_cleanable_dirty_ratio_millionths,
+        min_compaction_lag_ms: config.min_compaction_lag_ms,
+        max_compaction_lag_ms: config.max_compaction_lag_ms,
+    }
 }
 
 /// A disk failure as [`Changes`] keeps it.

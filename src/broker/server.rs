@@ -18,6 +18,7 @@ mod zookeeper;
 
 use super::action::Node;
 use super::admin_manager::{AdminManager, AdminTag};
+use super::changes::Flush;
 use super::controller::{ChannelTag, Controller, ZkTag as ControllerTag};
 use super::group::{GroupCoordinator, GroupZkTag};
 use super::metadata_cache::MetadataCache;
@@ -240,6 +241,9 @@ impl Broker {
             self.halt(&ReplicaManager::disk_failure_text(error), ctx);
             return;
         }
+        for flush in changes.flushes {
+            self.flush_in_background(&flush, ctx);
+        }
         for file in changes.to_sync {
             // A file that is gone again by now needs no sync.
             if ctx.volume.len(&file).is_some() && ctx.fsync(&file).is_err() {
@@ -247,6 +251,19 @@ impl Broker {
                 self.halt(&ReplicaManager::disk_failure_text(error), ctx);
                 return;
             }
+        }
+    }
+
+    fn flush_in_background(&mut self, flush: &Flush, ctx: &mut Ctx<'_>) {
+        let mut done = None;
+        for file in &flush.files {
+            // A file that was given up and removed meanwhile needs no sync.
+            if let Ok(at) = ctx.fsync_in_background(file) {
+                done = done.max(Some(at));
+            }
+        }
+        if let Some(at) = done {
+            self.replicas.flushed_by(flush, at);
         }
     }
 

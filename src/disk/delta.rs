@@ -39,6 +39,8 @@ pub struct FileMeta {
     /// Set while a replace or delete is not synced: what a power cut brings back (`Some(None)`:
     /// no such file).
     pub before: Option<Option<Bytes>>,
+    /// When its content last changed.
+    pub modified: Time,
 }
 
 impl VolumeDelta {

@@ -65,6 +65,7 @@ struct File {
     durable_len: u64,
     syncing: Vec<(Time, u64)>,
     before: Option<Option<Bytes>>,
+    modified: Time,
 }
 
 /// A volume of named files. Names are paths with `/`, such as `orders-0/00000000000000000000.log`.
@@ -76,6 +77,7 @@ pub struct Volume {
     /// Most bytes of all files; none is [`limits::VOLUME_BYTES_MAX`].
     bytes_max: Option<u64>,
     health: Health,
+    now: Time,
 }
 
 impl Volume {
@@ -129,6 +131,22 @@ impl Volume {
         }
     }
 
+    /// When the content of `name` last changed, by the time of the step that did it.
+    pub fn modified(&self, name: &str) -> Option<Time> {
+        self.files.get(name).filter(|file| file.exists).map(|file| file.modified)
+    }
+
+    /// Sets when `name` counts as last changed, as `utimes` does.
+    pub fn set_modified(&mut self, name: &str, at: Time) -> Result<(), DiskError> {
+        self.check_works()?;
+        let file = self.files.get_mut(name).filter(|file| file.exists);
+        let file = file.ok_or(DiskError::NotFound)?;
+        file.modified = at;
+        let len = file.data.len() as u64;
+        self.touch(name, len);
+        Ok(())
+    }
+
     /// Sets what the world did to the disk.
     pub fn set_health(&mut self, health: Health) {
         self.health = health;
@@ -162,15 +180,28 @@ impl Volume {
 
     /// Appends `bytes` to `name`, which is created when missing.
     pub fn append(&mut self, name: &str, bytes: &[u8]) -> Result<(), DiskError> {
+        self.append_with(name, bytes, |_| ())
+    }
+
+    /// Appends `bytes` to `name` and lets `fill_in` change them where they lie.
+    pub fn append_with(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        fill_in: impl FnOnce(&mut [u8]),
+    ) -> Result<(), DiskError> {
         self.check_room(bytes.len())?;
         if !self.files.contains_key(name) {
             self.files.insert(name.to_owned(), File::default());
         }
+        let now = self.now;
         let from = self.files.get_mut(name).map_or(0, |file| {
             file.exists = true;
-            let from = file.data.len() as u64;
+            file.modified = now;
+            let from = file.data.len();
             file.data.extend_from_slice(bytes);
-            from
+            fill_in(&mut file.data[from..]);
+            from as u64
         });
         self.used += bytes.len() as u64;
         self.touch(name, from);
@@ -195,7 +226,24 @@ impl Volume {
         Ok(())
     }
 
+    /// Gives the file `from` the name `to`, in place of what had that name. Like a truncation it
+    /// counts at once.
+    pub fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
+        self.check_works()?;
+        if self.read(from).is_none() {
+            return Err(DiskError::NotFound);
+        }
+        let Some(file) = self.files.remove(from) else { return Err(DiskError::NotFound) };
+        if let Some(replaced) = self.files.insert(to.to_owned(), file) {
+            self.used -= replaced.data.len() as u64;
+        }
+        self.touch(from, 0);
+        self.touch(to, 0);
+        Ok(())
+    }
+
     fn overwrite(&mut self, name: &str, bytes: Option<&[u8]>) {
+        let now = self.now;
         let file = self.files.entry(name.to_owned()).or_default();
         if file.before.is_none() {
             let durable = usize::try_from(file.durable_len).unwrap_or(usize::MAX);
@@ -204,6 +252,7 @@ impl Volume {
         }
         self.used -= file.data.len() as u64;
         file.exists = bytes.is_some();
+        file.modified = now;
         file.data = bytes.unwrap_or_default().to_vec();
         file.durable_len = 0;
         file.syncing.clear();
@@ -220,6 +269,7 @@ impl Volume {
         if len > old {
             return Err(DiskError::NotFound);
         }
+        file.modified = self.now;
         file.data.truncate(usize::try_from(len).unwrap_or(usize::MAX));
         file.durable_len = file.durable_len.min(len);
         for (_, mark) in &mut file.syncing {
@@ -241,8 +291,9 @@ impl Volume {
         Ok(())
     }
 
-    /// Counts the syncs that are done at `now`.
+    /// Counts the syncs that are done at `now`, the time from now on.
     pub fn settle(&mut self, now: Time) {
+        self.now = now;
         let mut settled = Vec::new();
         for (name, file) in &mut self.files {
             let done = file.syncing.iter().filter(|(at, _)| *at <= now).map(|(_, len)| *len).max();
@@ -314,6 +365,7 @@ impl Volume {
                     durable_len: file.durable_len,
                     syncing: file.syncing.clone(),
                     before: file.before.clone(),
+                    modified: file.modified,
                 };
                 let tail = Bytes::copy_from_slice(&file.data[start..]);
                 FileDelta { name, from: start as u64, tail, meta: Some(meta) }
@@ -338,6 +390,7 @@ impl Volume {
             file.durable_len = meta.durable_len;
             file.syncing.clone_from(&meta.syncing);
             file.before.clone_from(&meta.before);
+            file.modified = meta.modified;
             self.used += file.data.len() as u64;
         }
     }

@@ -50,6 +50,17 @@ impl LeaderEpochCache {
         self.entries.len() < before
     }
 
+    /// Lets the log begin at `offset`: of the epochs that began before only the last stays, and begins
+    /// there now. True when anything changed.
+    pub fn truncate_from_start(&mut self, offset: i64) -> bool {
+        let before = self.entries.partition_point(|(_, start)| *start <= offset);
+        let Some(last) = before.checked_sub(1) else { return false };
+        let changed = last > 0 || self.entries[last].1 != offset;
+        self.entries.drain(..last);
+        self.entries[0].1 = offset;
+        changed
+    }
+
     /// The answer to OffsetForLeaderEpoch: the largest epoch not after `epoch` and where it ends.
     pub fn end_offset_for(&self, epoch: i32, log_end_offset: i64) -> (i32, i64) {
         match self.latest() {
@@ -104,5 +115,12 @@ mod tests {
         assert!(cache.truncate_from_end(20));
         assert_eq!(cache.entries(), [(2, 10)]);
         assert!(!cache.truncate_from_end(11));
+        let mut cache = LeaderEpochCache::new([(2, 10), (4, 20), (7, 30)]);
+        assert!(!cache.truncate_from_start(9));
+        assert!(cache.truncate_from_start(25));
+        assert_eq!(cache.entries(), [(4, 25), (7, 30)]);
+        assert!(!cache.truncate_from_start(25));
+        assert!(cache.truncate_from_start(30));
+        assert_eq!(cache.entries(), [(7, 30)]);
     }
 }

@@ -1,13 +1,22 @@
-//! Loading a log from its volume. After a clean stop the files are believed; after an unclean one
-//! every batch is checked and the log is cut at the first that is torn or damaged.
+//! Loading a log from its volume. What the last clean stop or flush made safe is believed; behind the
+//! recovery point every batch is checked and the log is cut at the first that is torn or damaged.
 //!
-//! In Kafka: `kafka.log.Log.loadSegments`, `recoverLog`, `LogSegment.recover`.
+//! In Kafka: `kafka.log.Log.loadSegments`, `recoverLog`.
 
 use super::leader_epoch_cache::LeaderEpochCache;
-use super::segment::Segment;
+use super::log_config::LogConfig;
+use super::segment::{INDEX, LOG, Segment, TIME_INDEX, TRANSACTION_INDEX};
+use crate::base::Time;
+use crate::base::trace::LogLevel;
 use crate::disk::{DiskError, Volume};
-use crate::wire::batch::RecordBatchView;
 use std::fmt;
+
+/// Suffix of files that are given up and wait for their removal.
+pub const DELETED: &str = ".deleted";
+/// Suffix of a compacted segment that is still being written.
+pub const CLEANED: &str = ".cleaned";
+/// Suffix of a whole compacted segment that is about to take the place of others.
+pub const SWAP: &str = ".swap";
 
 /// A log cannot be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,79 +41,137 @@ impl fmt::Display for LogError {
 
 impl std::error::Error for LogError {}
 
+/// What is known of a log before it is loaded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LogStart {
+    /// The last stop was clean: nothing is checked.
+    pub is_clean: bool,
+    /// Below this offset everything is on the disk (`recovery-point-offset-checkpoint`).
+    pub recovery_point: i64,
+    /// First offset (`log-start-offset-checkpoint`), when it is not that of the first segment.
+    pub log_start_offset: i64,
+    /// Now.
+    pub now: Time,
+}
+
 /// What loading found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RecoveryReport {
-    /// True when the log was checked batch by batch.
+    /// True when the log was checked batch by batch behind its recovery point.
     pub checked: bool,
     /// Bytes cut off at the end.
     pub bytes_dropped: u64,
+    /// Kafka's log lines.
+    pub lines: Vec<(LogLevel, String)>,
 }
 
-/// Loads the segments in `dir`, oldest first. Nothing follows a cut: later segments are deleted.
+impl RecoveryReport {
+    pub(super) fn line(&mut self, level: LogLevel, text: String) {
+        self.lines.push((level, text));
+    }
+}
+
+/// Loads the segments in `dir`, oldest first.
 pub(super) fn load_segments(
     volume: &mut Volume,
     dir: &str,
-    clean: bool,
+    config: &LogConfig,
+    start: LogStart,
+    epochs: &mut LeaderEpochCache,
 ) -> Result<(Vec<Segment>, RecoveryReport), LogError> {
-    let mut report = RecoveryReport { checked: !clean, bytes_dropped: 0 };
-    let mut segments: Vec<Segment> = Vec::new();
-    for base_offset in segment_offsets(volume, dir) {
-        let mut segment = Segment::new(dir, base_offset);
-        let file = segment.file().to_owned();
-        // A power cut may take the end of one segment and leave the next: what follows a gap was
-        // never the continuation of what is left.
-        let gap = segments.last().is_some_and(|before| before.end_offset() != base_offset);
-        if report.bytes_dropped > 0 || (gap && !clean) {
-            report.bytes_dropped += volume.len(&file).unwrap_or(0);
-            volume.delete(&file)?;
-            continue;
-        }
-        let data = volume.read(&file).unwrap_or_default();
-        scan(&mut segment, data, clean);
-        let torn = data.len() as u64 - segment.size();
-        if torn > 0 {
-            volume.truncate(&file, segment.size())?;
-            report.bytes_dropped += torn;
-        }
-        segments.push(segment);
+    let mut report = RecoveryReport { checked: !start.is_clean, ..RecoveryReport::default() };
+    remove_temporary_files(volume, dir)?;
+    let mut loader = Loader { volume, dir, config, start, epochs, segments: Vec::new() };
+    for base_offset in segment_offsets(loader.volume, dir) {
+        loader.load(base_offset, &mut report)?;
     }
+    let segments = loader.segments;
     Ok((segments, report))
+}
+
+struct Loader<'a> {
+    volume: &'a mut Volume,
+    dir: &'a str,
+    config: &'a LogConfig,
+    start: LogStart,
+    epochs: &'a mut LeaderEpochCache,
+    segments: Vec<Segment>,
+}
+
+impl Loader<'_> {
+    fn load(&mut self, base_offset: i64, report: &mut RecoveryReport) -> Result<(), LogError> {
+        let now_ms = self.start.now.as_millis();
+        let (mut segment, is_whole) =
+            Segment::open(self.volume, self.dir, base_offset, "", self.config, now_ms);
+        // A power cut may take the end of one segment and leave the next: what follows a gap was
+        // never the continuation of what is left. Only compaction leaves gaps that are none.
+        let end = self.segments.last().map(Segment::end_offset);
+        let gap = !self.config.compact && end.is_some_and(|end| end != base_offset);
+        if report.bytes_dropped > 0 || (gap && !self.start.is_clean) {
+            report.bytes_dropped += segment.size();
+            for file in segment.change_file_suffixes(self.volume, "", DELETED)? {
+                self.volume.delete(&file)?;
+            }
+            return Ok(());
+        }
+        let path = format!("/{}", segment.file());
+        let indexes = [segment.index().file(), segment.time_index().file()];
+        let has_indexes = indexes.iter().all(|file| self.volume.len(file).is_some());
+        if !has_indexes {
+            report.line(LogLevel::Error, format!("Could not find offset index file corresponding to log file {path}, recovering segment and rebuilding index files..."));
+        }
+        let is_unflushed =
+            !self.start.is_clean && segment.end_offset() >= self.start.recovery_point;
+        if is_unflushed {
+            report.line(LogLevel::Info, format!("Recovering unflushed segment {base_offset}"));
+        }
+        if is_unflushed || !has_indexes || !is_whole {
+            let epochs = &mut *self.epochs;
+            let interval = self.config.index_interval_bytes;
+            let dropped = segment.recover(self.volume, interval, |batch| {
+                let epoch = batch.partition_leader_epoch();
+                if epochs.latest().is_none_or(|latest| epoch > latest) {
+                    epochs.assign(epoch, batch.base_offset());
+                }
+            })?;
+            if dropped > 0 {
+                let end = segment.end_offset();
+                report.line(
+                    LogLevel::Warn,
+                    format!(
+                        "Corruption found in segment {base_offset}, truncating to offset {end}"
+                    ),
+                );
+            }
+            report.bytes_dropped += dropped;
+        }
+        self.segments.push(segment);
+        Ok(())
+    }
+}
+
+/// Removes what an earlier life had given up, and index files without a segment.
+fn remove_temporary_files(volume: &mut Volume, dir: &str) -> Result<(), LogError> {
+    let prefix = format!("{dir}/");
+    let names: Vec<String> = volume.list(&prefix).map(str::to_owned).collect();
+    for name in names {
+        let orphan = [INDEX, TIME_INDEX, TRANSACTION_INDEX].iter().any(|kind| {
+            let stem = name.strip_suffix(kind);
+            stem.is_some_and(|stem| volume.len(&format!("{stem}{LOG}")).is_none())
+        });
+        if orphan || name.ends_with(DELETED) {
+            volume.delete(&name)?;
+        }
+    }
+    Ok(())
 }
 
 /// The base offsets of the `.log` files in `dir`; other names are not segments.
 fn segment_offsets(volume: &Volume, dir: &str) -> Vec<i64> {
     let prefix = format!("{dir}/");
     let names = volume.list(&prefix).filter_map(|name| {
-        let digits = name[prefix.len()..].strip_suffix(".log")?;
+        let digits = name[prefix.len()..].strip_suffix(LOG)?;
         if digits.len() == 20 { digits.parse::<i64>().ok() } else { None }
     });
     names.collect()
-}
-
-/// Notes the batches at the beginning of `data` up to the first that cannot be believed.
-fn scan(segment: &mut Segment, data: &[u8], clean: bool) {
-    let mut rest = data;
-    while let Ok(view) = RecordBatchView::first(rest) {
-        let in_order = view.base_offset() >= segment.end_offset();
-        if !in_order || !(clean || view.verify().is_ok()) {
-            return;
-        }
-        segment.push(&view);
-        rest = &rest[view.size()..];
-    }
-}
-
-/// The leader epochs that the stored cache may still claim, completed from the batches themselves:
-/// the checkpoint on the disk can be older than the log.
-pub(super) fn recover_epochs(stored: Vec<(i32, i64)>, segments: &[Segment]) -> LeaderEpochCache {
-    let end = segments.last().map_or(0, Segment::end_offset);
-    let mut cache = LeaderEpochCache::new(stored);
-    cache.truncate_from_end(end + 1);
-    for batch in segments.iter().flat_map(Segment::batches) {
-        if cache.latest().is_none_or(|latest| batch.leader_epoch > latest) {
-            cache.assign(batch.leader_epoch, batch.base_offset);
-        }
-    }
-    cache
 }

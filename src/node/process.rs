@@ -122,4 +122,12 @@ impl Ctx<'_> {
         self.now = done;
         Ok(())
     }
+
+    /// Starts to make `file` durable as it is now and goes on meanwhile, as a background thread
+    /// does. Returns when the sync is done.
+    pub fn fsync_in_background(&mut self, file: &str) -> Result<Time, DiskError> {
+        let done = self.now + self.sync_latency;
+        self.volume.sync(file, done)?;
+        Ok(done)
+    }
 }

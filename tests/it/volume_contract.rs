@@ -53,7 +53,9 @@ fn change(volume: &mut Volume, rng: &mut Rng, now: Time) {
     let sizes = [0, 1, 100, 16_383, 16_384, 16_385, 40_000];
     let bytes = vec![rng.below(256) as u8; sizes[rng.below(7) as usize]];
     // A refusal changes nothing, which the comparison shows.
-    let _ = match rng.below(10) {
+    let _ = match rng.below(12) {
+        10 => volume.rename(name, names[rng.below(4) as usize]),
+        11 => volume.set_modified(name, now),
         0..=4 => volume.append(name, &bytes),
         5 => volume.replace(name, &bytes),
         6 => volume.truncate(name, rng.between(0, volume.len(name).unwrap_or(0))),

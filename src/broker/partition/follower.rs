@@ -7,7 +7,7 @@
 use super::Partition;
 use super::leader::{ProduceError, refusal};
 use crate::base::trace::LogLevel;
-use crate::base::{BrokerId, TraceEvent};
+use crate::base::{BrokerId, Time, TraceEvent};
 use crate::broker::changes::Changes;
 use crate::disk::Volume;
 use crate::log::LogError;
@@ -22,9 +22,11 @@ impl Partition {
         records: &[u8],
         leader_high_watermark: i64,
         volume: &mut Volume,
+        now: Time,
         changes: &mut Changes,
     ) -> Result<(), ProduceError> {
-        let appended = self.log.append_as_follower(volume, records);
+        let appended = self.log.append_as_follower(volume, records, now);
+        changes.take_notes_of(&mut self.log);
         if let Some(info) = appended.map_err(|error| refusal(error, changes))? {
             self.note_append(&info, volume, changes);
         }
@@ -39,6 +41,7 @@ impl Partition {
     pub fn start_fetching(
         &mut self,
         volume: &mut Volume,
+        now: Time,
         changes: &mut Changes,
     ) -> Result<(i64, Option<i32>), LogError> {
         let latest = self.log.leader_epochs().latest();
@@ -46,7 +49,7 @@ impl Partition {
             let hw = self.high_watermark;
             let text = format!("Truncating partition {} to local high watermark {hw}", self.id);
             changes.info("kafka.server.ReplicaFetcherThread", text);
-            self.truncate_to(hw, volume, changes)?;
+            self.truncate_to(hw, volume, now, changes)?;
         }
         Ok((self.log.log_end_offset(), latest))
     }
@@ -58,6 +61,7 @@ impl Partition {
         leader_epoch: i32,
         end_offset: i64,
         volume: &mut Volume,
+        now: Time,
         changes: &mut Changes,
     ) -> Result<(i64, Option<i32>), LogError> {
         let end = self.log.log_end_offset();
@@ -75,7 +79,7 @@ impl Partition {
                 (_, own_end) => own_end.min(end_offset),
             }
         };
-        self.truncate_to(to.min(end), volume, changes)?;
+        self.truncate_to(to.min(end), volume, now, changes)?;
         Ok((self.log.log_end_offset(), self.log.leader_epochs().latest()))
     }
 
@@ -84,6 +88,7 @@ impl Partition {
         &mut self,
         offset: i64,
         volume: &mut Volume,
+        now: Time,
         changes: &mut Changes,
     ) -> Result<(), LogError> {
         if offset < self.high_watermark {
@@ -93,8 +98,8 @@ impl Partition {
             );
             changes.log(LogLevel::Warn, "kafka.server.ReplicaFetcherThread", text);
         }
-        let Some((from, to)) = self.log.truncate_to(volume, offset)? else { return Ok(()) };
-        let text = format!("[Log partition={}] Truncating to offset {to}", self.id);
+        let Some((from, to)) = self.log.truncate_to(volume, offset, now)? else { return Ok(()) };
+        let text = format!("[Log partition={}, dir=/] Truncating to offset {to}", self.id);
         changes.info("kafka.log.Log", text);
         self.note_truncation(from, to, volume, changes);
         Ok(())
@@ -105,11 +110,13 @@ impl Partition {
         &mut self,
         offset: i64,
         volume: &mut Volume,
+        now: Time,
         changes: &mut Changes,
     ) -> Result<(), LogError> {
         let from = self.log.log_end_offset();
-        self.log.truncate_fully_and_start_at(volume, offset)?;
-        let text = format!("[Log partition={}] Truncate and start at offset {offset}", self.id);
+        self.log.truncate_fully_and_start_at(volume, offset, now)?;
+        let text =
+            format!("[Log partition={}, dir=/] Truncate and start at offset {offset}", self.id);
         changes.info("kafka.log.Log", text);
         self.note_truncation(from, offset, volume, changes);
         Ok(())

@@ -8,7 +8,7 @@ use crate::base::trace::LogLevel;
 use crate::base::{BrokerId, Time, TraceEvent};
 use crate::broker::changes::{Changes, IsrProposal};
 use crate::disk::Volume;
-use crate::log::{AppendError, AppendInfo, LogError};
+use crate::log::{AppendError, AppendInfo, AppendOrigin, LogError};
 use crate::node::view::RECORDS_SHOWN_MAX;
 use crate::wire::ErrorCode;
 use crate::wire::kafka::AlterIsrResponsePartitionData;
@@ -22,11 +22,13 @@ pub struct ProduceError {
     pub code: ErrorCode,
     /// The sentence.
     pub message: Option<String>,
+    /// The records to blame, by their number in the batch, and why.
+    pub records: Vec<(i32, String)>,
 }
 
 impl From<ErrorCode> for ProduceError {
     fn from(code: ErrorCode) -> Self {
-        Self { code, message: None }
+        Self { code, message: None, records: Vec::new() }
     }
 }
 
@@ -42,12 +44,13 @@ pub enum ProduceProgress {
 }
 
 impl Partition {
-    /// Appends what a producer sent.
+    /// Appends what a producer or a coordinator of this broker sent.
     ///
     /// In Kafka: `Partition.appendRecordsToLeader`.
     pub fn append_records_to_leader(
         &mut self,
         records: &[u8],
+        origin: AppendOrigin,
         required_acks: i16,
         volume: &mut Volume,
         now: Time,
@@ -64,9 +67,10 @@ impl Partition {
                 self.id
             );
             let code = ErrorCode::NOT_ENOUGH_REPLICAS;
-            return Err(ProduceError { code, message: Some(message) });
+            return Err(ProduceError { code, message: Some(message), records: Vec::new() });
         }
-        let appended = self.log.append_as_leader(volume, records, self.leader_epoch);
+        let appended = self.log.append_as_leader(volume, records, self.leader_epoch, origin, now);
+        changes.take_notes_of(&mut self.log);
         let info = appended.map_err(|error| refusal(error, changes))?;
         self.note_append(&info, volume, changes);
         self.maybe_increment_high_watermark(now, changes);
@@ -298,7 +302,9 @@ impl Partition {
 /// Kafka's answer for a refused append. A failing disk also takes the log directory offline.
 pub(super) fn refusal(error: AppendError, changes: &mut Changes) -> ProduceError {
     match error {
-        AppendError::Refused(code, message) => ProduceError { code, message: Some(message) },
+        AppendError::Refused { code, message, records } => {
+            ProduceError { code, message: Some(message), records }
+        }
         AppendError::OutOfOrder { .. } => ErrorCode::UNKNOWN_SERVER_ERROR.into(),
         AppendError::Log(LogError::Disk(disk)) => {
             changes.disk_failure = Some(disk);

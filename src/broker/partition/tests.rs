@@ -1,6 +1,7 @@
 use super::*;
 use crate::base::trace::LogLevel;
 use crate::disk::Volume;
+use crate::log::{AppendOrigin, LogStart};
 use crate::wire::batch::RecordBatchBuilder;
 use crate::wire::kafka::AlterIsrResponsePartitionData;
 use bytes::Bytes;
@@ -43,7 +44,9 @@ impl Replica {
             min_insync_replicas: min,
             log: log.clone(),
         };
-        let (log, _) = PartitionLog::open(volume, id(), log, false).expect("a good disk");
+        let start =
+            LogStart { is_clean: false, recovery_point: 0, log_start_offset: 0, now: at(0) };
+        let (log, _) = PartitionLog::open(volume, id(), log, start).expect("a good disk");
         Partition::new(id(), config, log, high_watermark, volume)
     }
 
@@ -61,14 +64,20 @@ impl Replica {
 
     fn follow(&mut self, leader: i32, epoch: i32) {
         self.partition.make_follower(&state(leader, epoch, &[]), &mut self.changes);
-        let started = self.partition.start_fetching(&mut self.volume, &mut self.changes);
+        let started = self.partition.start_fetching(&mut self.volume, at(0), &mut self.changes);
         started.expect("a good disk");
     }
 
     fn produce(&mut self, value: &str, acks: i16, now: Time) -> Result<i64, ErrorCode> {
         let (volume, changes) = (&mut self.volume, &mut self.changes);
-        let appended =
-            self.partition.append_records_to_leader(&batch(value), acks, volume, now, changes);
+        let appended = self.partition.append_records_to_leader(
+            &batch(value),
+            AppendOrigin::Client,
+            acks,
+            volume,
+            now,
+            changes,
+        );
         appended.map(|info| info.base_offset).map_err(|error| error.code)
     }
 
@@ -129,7 +138,10 @@ fn fetch(leader: &mut Replica, follower: &mut Replica, now: Time) {
     let info = leader.partition.read_records(&wanted, &leader.volume).expect("in range");
     let (volume, changes) = (&mut follower.volume, &mut follower.changes);
     if let Some((epoch, end)) = info.diverging_epoch {
-        follower.partition.truncate_to_divergence(epoch, end, volume, changes).expect("good disk");
+        follower
+            .partition
+            .truncate_to_divergence(epoch, end, volume, now, changes)
+            .expect("good disk");
         return;
     }
     leader.fetched_by(me, offset, now);
@@ -137,6 +149,7 @@ fn fetch(leader: &mut Replica, follower: &mut Replica, now: Time) {
         &info.records,
         info.high_watermark,
         volume,
+        now,
         changes,
     );
     appended.expect("records of the leader");
@@ -332,7 +345,7 @@ fn a_cut_below_the_high_watermark_is_told_with_a_warning() {
     replica.produce("a", 1, at(1)).expect("appended");
     assert_eq!(replica.partition.high_watermark(), 1);
     let (volume, changes) = (&mut replica.volume, &mut replica.changes);
-    replica.partition.truncate_to(0, volume, changes).expect("a good disk");
+    replica.partition.truncate_to(0, volume, at(0), changes).expect("a good disk");
     assert_eq!(replica.partition.high_watermark(), 0);
     let warned = replica.changes.events.iter().any(|event| {
         matches!(event, TraceEvent::Logged { level: LogLevel::Warn, text, .. }

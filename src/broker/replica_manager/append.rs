@@ -8,8 +8,11 @@ use crate::base::{Span, Time, TopicPartition};
 use crate::broker::action::RequestToken;
 use crate::broker::partition::{Partition, ProduceError, ProduceProgress};
 use crate::disk::Volume;
+use crate::log::AppendOrigin;
 use crate::wire::ErrorCode;
-use crate::wire::kafka::{PartitionProduceResponse, ProduceResponse, TopicProduceResponse};
+use crate::wire::kafka::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
+};
 use bytes::Bytes;
 
 /// Whom to tell how an append ended.
@@ -42,6 +45,8 @@ pub struct PartitionAppend {
     pub partition: TopicPartition,
     /// The base offset, or why nothing was appended or acknowledged.
     pub outcome: Result<i64, ProduceError>,
+    /// The timestamp that the log gave the records, −1 when they kept their own.
+    pub log_append_time: i64,
     /// First offset of the log.
     pub log_start_offset: i64,
     /// Set while the high watermark has not reached this offset.
@@ -116,9 +121,13 @@ impl ReplicaManager {
         now: Time,
     ) -> Option<Completion> {
         let AppendRequest { target, acks, timeout, records } = request;
+        let origin = match target {
+            AppendTarget::Reply(_) => AppendOrigin::Client,
+            AppendTarget::Offsets(_) => AppendOrigin::Coordinator,
+        };
         let appends = records
             .into_iter()
-            .map(|(partition, records)| self.append_to(partition, records, acks, volume, now))
+            .map(|(id, records)| self.append_to(id, records, origin, acks, volume, now))
             .collect();
         let mut delayed = DelayedProduce { target, appends };
         if delayed.advance(|partition| self.partitions.get(partition)) {
@@ -134,6 +143,7 @@ impl ReplicaManager {
         &mut self,
         id: TopicPartition,
         records: Result<Bytes, ProduceError>,
+        origin: AppendOrigin,
         acks: i16,
         volume: &mut Volume,
         now: Time,
@@ -142,19 +152,22 @@ impl ReplicaManager {
             let missing = self.missing_error(&id);
             let partition = self.partitions.get_mut(&id).ok_or(missing)?;
             let changes = &mut self.changes;
-            let info = partition.append_records_to_leader(&records, acks, volume, now, changes)?;
+            let info =
+                partition.append_records_to_leader(&records, origin, acks, volume, now, changes)?;
             Ok((info, partition.log().log_start_offset()))
         });
         match appended {
             Ok((info, log_start_offset)) => PartitionAppend {
                 partition: id,
                 outcome: Ok(info.base_offset),
+                log_append_time: info.log_append_time,
                 log_start_offset,
                 required_offset: (acks == -1).then_some(info.last_offset + 1),
             },
             Err(error) => PartitionAppend {
                 partition: id,
                 outcome: Err(error),
+                log_append_time: -1,
                 log_start_offset: -1,
                 required_offset: None,
             },
@@ -202,10 +215,19 @@ fn produce_response(appends: &[PartitionAppend]) -> ProduceResponse {
             ..Default::default()
         };
         match &append.outcome {
-            Ok(base_offset) => answer.base_offset = *base_offset,
+            Ok(base_offset) => {
+                answer.base_offset = *base_offset;
+                answer.log_append_time_ms = append.log_append_time;
+            }
             Err(error) => {
                 answer.error_code = error.code;
                 answer.error_message.clone_from(&error.message);
+                let records = error.records.iter();
+                let blamed = records.map(|(index, why)| BatchIndexAndErrorMessage {
+                    batch_index: *index,
+                    batch_index_error_message: Some(why.clone()),
+                });
+                answer.record_errors = blamed.collect();
             }
         }
         if let Some(last) = responses.last_mut() {

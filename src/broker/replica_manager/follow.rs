@@ -153,14 +153,21 @@ impl ReplicaManager {
         let diverging = &data.diverging_epoch;
         if diverging.end_offset >= 0 || diverging.epoch >= 0 {
             let (epoch, end) = (diverging.epoch, diverging.end_offset);
-            let (offset, last) = partition.truncate_to_divergence(epoch, end, volume, changes)?;
+            let (offset, last) =
+                partition.truncate_to_divergence(epoch, end, volume, now, changes)?;
             self.fetchers.advance(leader, id, offset, last);
             return Ok(());
         }
         let at_end = partition.log().log_end_offset() == position.fetch_offset;
         let records = data.record_set.clone().unwrap_or_default();
         let appended = at_end.then(|| {
-            partition.append_records_to_follower(&records, data.high_watermark, volume, changes)
+            partition.append_records_to_follower(
+                &records,
+                data.high_watermark,
+                volume,
+                now,
+                changes,
+            )
         });
         if let Some(Ok(())) = appended {
             let (end, last) = (partition.log().log_end_offset(), last_epoch(partition));
@@ -212,12 +219,12 @@ impl ReplicaManager {
                 "Reset fetch offset for partition {id} from {end} to current leader's latest offset {offset}"
             );
             changes.log(LogLevel::Warn, FETCHER, text);
-            partition.truncate_to(offset, volume, changes)
+            partition.truncate_to(offset, volume, now, changes)
         } else if *timestamp == LATEST_TIMESTAMP {
             let broker = self.broker();
             return Some(list_offsets(broker, leader, id, EARLIEST_TIMESTAMP, *leader_epoch));
         } else if offset > end {
-            partition.truncate_fully_and_start_at(offset, volume, changes)
+            partition.truncate_fully_and_start_at(offset, volume, now, changes)
         } else {
             Ok(())
         };

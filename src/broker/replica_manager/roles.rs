@@ -10,7 +10,7 @@ use crate::broker::fetcher::FetchPosition;
 use crate::broker::metadata_cache::MetadataCache;
 use crate::broker::partition::Partition;
 use crate::disk::{DiskError, Volume};
-use crate::log::{LogError, PartitionLog};
+use crate::log::{LogError, LogStart, PartitionLog};
 use crate::wire::kafka::{
     LeaderAndIsrPartitionState, LeaderAndIsrRequest, LeaderAndIsrTopicState, StopReplicaRequest,
 };
@@ -115,7 +115,7 @@ impl ReplicaManager {
         now: Time,
     ) -> Result<Option<RoleChange>, LogError> {
         let me = self.broker().0;
-        self.create_if_missing(id, topic_id, volume)?;
+        self.create_if_missing(id, topic_id, volume, now)?;
         let Some(partition) = self.partitions.get_mut(id) else { return Ok(None) };
         let changes = &mut self.changes;
         if state.leader == me {
@@ -135,7 +135,8 @@ impl ReplicaManager {
         };
         if partition.make_follower(state, changes) {
             self.fetchers.remove(id);
-            let (fetch_offset, last_fetched_epoch) = partition.start_fetching(volume, changes)?;
+            let (fetch_offset, last_fetched_epoch) =
+                partition.start_fetching(volume, now, changes)?;
             let current_leader_epoch = state.leader_epoch;
             let position = FetchPosition { fetch_offset, last_fetched_epoch, current_leader_epoch };
             let node = Node { id: leader.id, endpoint: leader.endpoint.clone() };
@@ -155,6 +156,7 @@ impl ReplicaManager {
         id: &TopicPartition,
         topic_id: Uuid,
         volume: &mut Volume,
+        now: Time,
     ) -> Result<(), LogError> {
         if self.partitions.contains_key(id) {
             return Ok(());
@@ -163,7 +165,8 @@ impl ReplicaManager {
         let mut log = if let Some(log) = self.logs.remove(id) {
             log
         } else {
-            let (log, _) = PartitionLog::open(volume, id.clone(), config.log.clone(), true)?;
+            let start = LogStart { is_clean: true, recovery_point: 0, log_start_offset: 0, now };
+            let (log, _) = PartitionLog::open(volume, id.clone(), config.log.clone(), start)?;
             self.changes
                 .info("kafka.log.LogManager", format!("Created log for partition {id} in /{id}"));
             log

@@ -56,6 +56,25 @@ fn a_synced_delete_stays_deleted() {
 }
 
 #[test]
+fn a_rename_counts_at_once_and_keeps_what_was_synced() {
+    let mut volume = Volume::default();
+    volume.settle(T);
+    volume.append("a", b"synced").expect("room");
+    volume.sync("a", T).expect("file");
+    volume.settle(T + Span::from_secs(1));
+    volume.append("a", b"-not").expect("room");
+    volume.append("b", b"replaced").expect("room");
+    volume.rename("a", "b").expect("file");
+    assert_eq!(volume.rename("a", "b"), Err(DiskError::NotFound));
+    assert_eq!((volume.read("a"), volume.used()), (None, 10));
+    assert_eq!(volume.modified("b"), Some(T + Span::from_secs(1)));
+    volume.set_modified("b", T).expect("file");
+    assert_eq!((volume.modified("b"), volume.durable_len("b")), (Some(T), 6));
+    volume.power_cut(T, &mut Rng::new(1));
+    assert!(volume.read("b").is_some_and(|left| left.starts_with(b"synced")));
+}
+
+#[test]
 fn limits_and_faults_are_errors() {
     let mut volume = Volume::default();
     assert_eq!(volume.truncate("none", 0), Err(DiskError::NotFound));
@@ -74,6 +93,8 @@ enum Op {
     Replace(u8, Vec<u8>),
     Truncate(u8, u64),
     Delete(u8),
+    Rename(u8, u8),
+    Touch(u8, u64),
     Sync(u8, u64),
     Settle(u64),
     PowerCut(u64),
@@ -87,6 +108,8 @@ fn op() -> impl Strategy<Value = Op> {
         (0..3u8, bytes()).prop_map(|(f, b)| Op::Replace(f, b)),
         (0..3u8, 0..20u64).prop_map(|(f, l)| Op::Truncate(f, l)),
         (0..3u8).prop_map(Op::Delete),
+        (0..3u8, 0..3u8).prop_map(|(f, t)| Op::Rename(f, t)),
+        (0..3u8, 0..9u64).prop_map(|(f, t)| Op::Touch(f, t)),
         (0..3u8, 0..9u64).prop_map(|(f, t)| Op::Sync(f, t)),
         (0..9u64).prop_map(Op::Settle),
         (0..9u64).prop_map(Op::PowerCut),
@@ -106,6 +129,8 @@ proptest! {
                 Op::Replace(f, b) => volume.replace(&f.to_string(), &b),
                 Op::Truncate(f, l) => volume.truncate(&f.to_string(), l),
                 Op::Delete(f) => volume.delete(&f.to_string()),
+                Op::Rename(f, t) => volume.rename(&f.to_string(), &t.to_string()),
+                Op::Touch(f, t) => volume.set_modified(&f.to_string(), Time::from_micros(t)),
                 Op::Sync(f, t) => volume.sync(&f.to_string(), Time::from_micros(t)),
                 Op::Settle(t) => { volume.settle(Time::from_micros(t)); Ok(()) }
                 Op::PowerCut(t) => { volume.power_cut(Time::from_micros(t), &mut Rng::new(t)); Ok(()) }
@@ -115,6 +140,8 @@ proptest! {
             prop_assert_eq!(volume.used(), total as u64);
         }
         copy.apply(&volume.take_delta());
+        // Whoever lends a volume tells it the time anew.
+        volume.now = Time::ZERO;
         prop_assert_eq!(&copy, &volume);
         let mut whole = Volume::default();
         whole.apply(&volume.to_delta());

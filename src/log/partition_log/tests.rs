@@ -1,6 +1,8 @@
 use super::*;
-use crate::base::{Rng, Time};
+use crate::base::{Rng, Span};
+use crate::wire::ErrorCode;
 use crate::wire::batch::RecordBatchBuilder;
+use bytes::Bytes;
 use proptest::prelude::*;
 
 fn batch(values: &[&str]) -> Bytes {
@@ -11,9 +13,49 @@ fn batch(values: &[&str]) -> Bytes {
     builder.build()
 }
 
-fn open(volume: &mut Volume, clean: bool) -> (PartitionLog, RecoveryReport) {
-    let config = LogConfig { segment_bytes: 300, max_message_bytes: 200 };
-    PartitionLog::open(volume, TopicPartition::new("t", 0), config, clean).expect("a good disk")
+const NOW: Time = Time::from_millis(1_000_000);
+
+fn small() -> LogConfig {
+    LogConfig { segment_bytes: 300, max_message_bytes: 200, ..LogConfig::default() }
+}
+
+fn open_with(
+    volume: &mut Volume,
+    config: LogConfig,
+    is_clean: bool,
+) -> (PartitionLog, RecoveryReport) {
+    let start = LogStart { is_clean, recovery_point: 0, log_start_offset: 0, now: NOW };
+    PartitionLog::open(volume, TopicPartition::new("t", 0), config, start).expect("a good disk")
+}
+
+fn open(volume: &mut Volume, is_clean: bool) -> (PartitionLog, RecoveryReport) {
+    open_with(volume, small(), is_clean)
+}
+
+fn lead(
+    log: &mut PartitionLog,
+    volume: &mut Volume,
+    records: &[u8],
+    epoch: i32,
+) -> Result<AppendInfo, AppendError> {
+    log.append_as_leader(volume, records, epoch, AppendOrigin::Client, NOW)
+}
+
+/// Two logs that answer alike.
+fn assert_same(left: &PartitionLog, right: &PartitionLog) {
+    let shape = |log: &PartitionLog| {
+        let segments =
+            log.segments().iter().map(|one| (one.base_offset(), one.end_offset(), one.size()));
+        (log.log_start_offset(), log.log_end_offset(), segments.collect::<Vec<_>>())
+    };
+    assert_eq!(shape(left), shape(right));
+    assert_eq!(left.leader_epochs(), right.leader_epochs());
+    assert_eq!(left.batch_crcs(i64::MAX, 100), right.batch_crcs(i64::MAX, 100));
+}
+
+/// Asks for the log's files without its indexes.
+fn segments_of(volume: &Volume) -> Vec<&str> {
+    volume.list("t-0/0").filter(|name| name.ends_with(".log")).collect()
 }
 
 fn values(log: &PartitionLog, volume: &Volume) -> Vec<(i64, i32, String)> {
@@ -26,16 +68,20 @@ fn appends_get_offsets_epochs_and_segments_and_come_back() {
     let mut volume = Volume::default();
     let (mut log, _) = open(&mut volume, true);
     for epoch in [0, 0, 2, 2, 5] {
-        log.append_as_leader(&mut volume, &batch(&["a", "b"]), epoch).expect("room");
+        lead(&mut log, &mut volume, &batch(&["a", "b"]), epoch).expect("room");
     }
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (0, 10));
     assert_eq!(log.leader_epochs().entries(), [(0, 0), (2, 4), (5, 8)]);
-    let files: Vec<_> = volume.list("t-0/0").collect();
-    assert_eq!(files, ["t-0/00000000000000000000.log", "t-0/00000000000000000006.log"]);
+    assert_eq!(
+        segments_of(&volume),
+        ["t-0/00000000000000000000.log", "t-0/00000000000000000006.log"]
+    );
     assert_eq!(values(&log, &volume)[9], (9, 5, "b".to_owned()));
+    log.close(&mut volume).expect("a good disk");
     for clean in [true, false] {
         let (again, report) = open(&mut volume, clean);
-        assert_eq!((again, report.bytes_dropped), (log.clone(), 0));
+        assert_eq!(report.bytes_dropped, 0);
+        assert_same(&again, &log);
     }
 }
 
@@ -44,7 +90,7 @@ fn reads_return_whole_batches_below_the_bound() {
     let mut volume = Volume::default();
     let (mut log, _) = open(&mut volume, true);
     for _ in 0..3 {
-        log.append_as_leader(&mut volume, &batch(&["a", "b"]), 0).expect("room");
+        lead(&mut log, &mut volume, &batch(&["a", "b"]), 0).expect("room");
     }
     let size = batch(&["a", "b"]).len();
     let read = |from, end, max| log.read(&volume, from, end, max, true).map(|bytes| bytes.len());
@@ -63,10 +109,10 @@ fn reads_return_whole_batches_below_the_bound() {
 fn what_kafka_refuses_is_refused_and_nothing_is_written() {
     let mut volume = Volume::default();
     let (mut log, _) = open(&mut volume, true);
-    let refused = |log: &mut PartitionLog, volume: &mut Volume, records: &[u8]| match log
-        .append_as_leader(volume, records, 0)
-    {
-        Err(AppendError::Refused(code, _)) => code,
+    let refused = |log: &mut PartitionLog, volume: &mut Volume, records: &[u8]| match lead(
+        log, volume, records, 0,
+    ) {
+        Err(AppendError::Refused { code, .. }) => code,
         other => panic!("{other:?}"),
     };
     let mut damaged = batch(&["a"]).to_vec();
@@ -88,18 +134,19 @@ fn a_follower_takes_only_what_continues_its_log() {
     let (mut leaders, mut followers) = (Volume::default(), Volume::default());
     let (mut leader, _) = open(&mut leaders, true);
     let (mut follower, _) = open(&mut followers, true);
-    leader.append_as_leader(&mut leaders, &batch(&["a"]), 3).expect("room");
-    leader.append_as_leader(&mut leaders, &batch(&["b"]), 4).expect("room");
+    lead(&mut leader, &mut leaders, &batch(&["a"]), 3).expect("room");
+    lead(&mut leader, &mut leaders, &batch(&["b"]), 4).expect("room");
     let bytes = leader.read(&leaders, 0, 2, 1_000, true).expect("in range");
     let cut = &bytes[..bytes.len() - 1];
-    let info = follower.append_as_follower(&mut followers, cut).expect("room").expect("a batch");
+    let info =
+        follower.append_as_follower(&mut followers, cut, NOW).expect("room").expect("a batch");
     assert_eq!((info.base_offset, info.last_offset), (0, 0));
     assert!(matches!(
-        follower.append_as_follower(&mut followers, &bytes),
+        follower.append_as_follower(&mut followers, &bytes, NOW),
         Err(AppendError::OutOfOrder { base_offset: 0, log_end_offset: 1 })
     ));
     let rest = leader.read(&leaders, 1, 2, 1_000, true).expect("in range");
-    follower.append_as_follower(&mut followers, &rest).expect("room");
+    follower.append_as_follower(&mut followers, &rest, NOW).expect("room");
     assert_eq!(follower.leader_epochs(), leader.leader_epochs());
     assert_eq!(values(&follower, &followers), values(&leader, &leaders));
 }
@@ -109,14 +156,18 @@ fn truncation_takes_epochs_and_segments_with_it() {
     let mut volume = Volume::default();
     let (mut log, _) = open(&mut volume, true);
     for epoch in 0..6 {
-        log.append_as_leader(&mut volume, &batch(&["a", "b"]), epoch).expect("room");
+        lead(&mut log, &mut volume, &batch(&["a", "b"]), epoch).expect("room");
     }
-    assert_eq!(log.truncate_to(&mut volume, 12), Ok(None));
-    assert_eq!(log.truncate_to(&mut volume, 4), Ok(Some((12, 4))));
+    assert_eq!(log.truncate_to(&mut volume, 12, NOW), Ok(None));
+    assert_eq!(log.truncate_to(&mut volume, 4, NOW), Ok(Some((12, 4))));
     assert_eq!(log.leader_epochs().entries(), [(0, 0), (1, 2)]);
-    assert_eq!(volume.list("t-0/0").count(), 1);
+    assert_eq!(segments_of(&volume).len(), 1);
+    let given_up = volume.list("t-0/").filter(|name| name.ends_with(".deleted")).count();
+    assert_eq!((given_up, log.next_deletion()), (3, Some(NOW + Span::from_secs(60))));
+    log.delete_due_files(&mut volume, NOW + Span::from_secs(60)).expect("a good disk");
+    assert_eq!((volume.list("t-0/").count(), log.next_deletion()), (4, None));
     assert_eq!(log.end_offset_for_epoch(1), (1, 4));
-    log.truncate_fully_and_start_at(&mut volume, 40).expect("a good disk");
+    log.truncate_fully_and_start_at(&mut volume, 40, NOW).expect("a good disk");
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (40, 40));
     log.delete(&mut volume).expect("a good disk");
     assert!(volume.is_empty());
@@ -136,7 +187,7 @@ proptest! {
         let (mut epoch, mut durable) = (0, 0);
         for (index, (step, count)) in epochs.iter().enumerate() {
             epoch += step;
-            log.append_as_leader(&mut volume, &batch(&vec!["v"; *count]), epoch).expect("room");
+            lead(&mut log, &mut volume, &batch(&vec!["v"; *count]), epoch).expect("room");
             if index == synced {
                 let names: Vec<String> = volume.list("t-0/").map(str::to_owned).collect();
                 for name in names {
@@ -155,6 +206,7 @@ proptest! {
             prop_assert_eq!(log.leader_epochs().epoch_at(*offset), Some(*epoch));
         }
         let (again, report) = open(&mut volume, false);
-        prop_assert_eq!((again, report.bytes_dropped), (log, 0));
+        prop_assert_eq!(report.bytes_dropped, 0);
+        assert_same(&again, &log);
     }
 }

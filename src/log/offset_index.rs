@@ -1,0 +1,136 @@
+//! The sparse `.index` of a segment: every so many bytes the offset of a batch and where it lies, so
+//! that a reader scans little. Entries are 8 bytes: the offset less the segment's base offset, and
+//! the byte position in the `.log` file, both int32.
+//!
+//! In Kafka: `kafka.log.OffsetIndex`.
+
+use super::sparse;
+use crate::disk::{DiskError, Volume};
+
+/// Bytes of an entry.
+pub const ENTRY_SIZE: usize = 8;
+
+/// The index of a segment. Its entries are in the volume.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OffsetIndex {
+    file: String,
+    base_offset: i64,
+    entries: usize,
+    last_offset: i64,
+}
+
+impl OffsetIndex {
+    /// The index in `file` of the segment that begins at `base_offset`; a missing file is empty.
+    pub fn open(volume: &Volume, file: String, base_offset: i64) -> Self {
+        let entries = sparse::entries::<ENTRY_SIZE>(volume, &file).len();
+        let mut index = Self { file, base_offset, entries, last_offset: base_offset };
+        index.last_offset = index.last(volume).0;
+        index
+    }
+
+    /// Its file on the volume.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The file has another name now.
+    pub(super) fn set_file(&mut self, file: String) {
+        self.file = file;
+    }
+
+    /// How many entries it has.
+    pub fn len(&self) -> usize {
+        self.entries
+    }
+
+    /// True without entries.
+    pub fn is_empty(&self) -> bool {
+        self.entries == 0
+    }
+
+    /// The offset of the last entry, the segment's base offset without one.
+    pub fn last_offset(&self) -> i64 {
+        self.last_offset
+    }
+
+    /// True when `max_bytes` have room for no further entry.
+    pub fn is_full(&self, max_bytes: usize) -> bool {
+        self.entries >= max_bytes / ENTRY_SIZE
+    }
+
+    /// Entry number `slot`: (offset, position).
+    pub fn entry(&self, volume: &Volume, slot: usize) -> Option<(i64, u64)> {
+        let entry = sparse::entries::<ENTRY_SIZE>(volume, &self.file).get(slot)?;
+        Some(self.decode(entry))
+    }
+
+    fn decode(&self, entry: &[u8; ENTRY_SIZE]) -> (i64, u64) {
+        let [o0, o1, o2, o3, p0, p1, p2, p3] = *entry;
+        let relative = i32::from_be_bytes([o0, o1, o2, o3]);
+        let position = i32::from_be_bytes([p0, p1, p2, p3]);
+        (self.base_offset + i64::from(relative), u64::try_from(position).unwrap_or(0))
+    }
+
+    fn last(&self, volume: &Volume) -> (i64, u64) {
+        let slot = self.entries.checked_sub(1);
+        slot.and_then(|slot| self.entry(volume, slot)).unwrap_or((self.base_offset, 0))
+    }
+
+    /// Notes that the batches up to `offset` begin at `position`. Offsets rise from entry to entry; the
+    /// segment is rolled before one is too far from its base offset.
+    pub fn append(
+        &mut self,
+        volume: &mut Volume,
+        offset: i64,
+        position: u64,
+    ) -> Result<(), DiskError> {
+        let mut entry = [0; ENTRY_SIZE];
+        entry[..4].copy_from_slice(&sparse::relative(offset, self.base_offset));
+        entry[4..].copy_from_slice(&(position as i32).to_be_bytes());
+        volume.append(&self.file, &entry)?;
+        self.entries += 1;
+        self.last_offset = offset;
+        Ok(())
+    }
+
+    /// Where to begin to look for `offset`: the position of the last entry that is not after it.
+    pub fn lookup(&self, volume: &Volume, offset: i64) -> u64 {
+        let entries = sparse::entries::<ENTRY_SIZE>(volume, &self.file);
+        let above = entries.partition_point(|entry| self.decode(entry).0 <= offset);
+        above.checked_sub(1).map_or(0, |slot| self.decode(&entries[slot]).1)
+    }
+
+    /// Forgets entries at or after `offset`.
+    pub fn truncate_to(&mut self, volume: &mut Volume, offset: i64) -> Result<(), DiskError> {
+        let entries = sparse::entries::<ENTRY_SIZE>(volume, &self.file);
+        self.entries = entries.partition_point(|entry| self.decode(entry).0 < offset);
+        sparse::cut(volume, &self.file, self.entries * ENTRY_SIZE)?;
+        self.last_offset = self.last(volume).0;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_found_by_the_offset_before() {
+        let mut volume = Volume::default();
+        let mut index = OffsetIndex::open(&volume, "i".to_owned(), 100);
+        assert_eq!((index.last_offset(), index.lookup(&volume, 105)), (100, 0));
+        for (offset, position) in [(104, 0), (110, 500), (111, 900)] {
+            index.append(&mut volume, offset, position).expect("room");
+        }
+        let looked: Vec<u64> =
+            [103, 104, 109, 110, 111, 999].map(|o| index.lookup(&volume, o)).to_vec();
+        assert_eq!(looked, [0, 0, 0, 500, 900, 900]);
+        assert_eq!(volume.read("i").expect("a file")[..8], [0, 0, 0, 4, 0, 0, 0, 0]);
+        assert_eq!(OffsetIndex::open(&volume, "i".to_owned(), 100), index);
+        assert!(index.is_full(31) && !index.is_full(32));
+        index.truncate_to(&mut volume, 111).expect("a good disk");
+        assert_eq!((index.len(), index.last_offset()), (2, 110));
+        index.truncate_to(&mut volume, 100).expect("a good disk");
+        assert_eq!((index.is_empty(), volume.len("i")), (true, Some(0)));
+    }
+}
