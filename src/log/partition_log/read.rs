@@ -77,7 +77,9 @@ impl PartitionLog {
 
     fn first_at_or_after(&self, batch: &RecordBatchView<'_>, timestamp: i64) -> Option<(i64, i64)> {
         let start = self.log_start_offset;
-        let Ok(records) = batch.records() else {
+        let contents = batch.contents();
+        let records = contents.as_ref().ok().and_then(|inside| batch.records_in(inside).ok());
+        let Some(records) = records else {
             return Some((batch.base_offset().max(start), batch.max_timestamp()));
         };
         let mut records = records.filter_map(Result::ok);
@@ -122,7 +124,8 @@ impl PartitionLog {
 }
 
 fn records_of(batch: &RecordBatchView<'_>, log_start_offset: i64) -> Vec<RecordView> {
-    let records = batch.records().into_iter().flatten().filter_map(Result::ok);
+    let Ok(contents) = batch.contents() else { return Vec::new() };
+    let records = batch.records_in(&contents).into_iter().flatten().filter_map(Result::ok);
     let records = records.filter(|record| record.offset >= log_start_offset);
     let size = |content: Option<&[u8]>| content.map_or(0, <[u8]>::len);
     records

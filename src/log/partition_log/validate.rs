@@ -4,9 +4,8 @@
 
 use super::{AppendError, AppendOrigin, PartitionLog};
 use crate::wire::ErrorCode;
-use crate::wire::batch::{
-    BatchError, Compression, NO_TIMESTAMP, RecordBatchView, RecordView, TimestampType,
-};
+use crate::wire::batch::{BatchError, NO_TIMESTAMP, RecordBatchView, RecordView, TimestampType};
+use crate::wire::compression::Compression;
 
 /// What checking a batch found out.
 pub(super) struct Checked {
@@ -70,9 +69,13 @@ impl PartitionLog {
     ) -> Result<Checked, AppendError> {
         let last_offset_delta = batch.last_offset_delta();
         let mut largest = (NO_TIMESTAMP, last_offset_delta);
-        if batch.compression() == Compression::None {
+        let is_plain = batch.compression() == Compression::None;
+        let is_strict = self.config.compact || self.config.timestamp_difference_max_ms < i64::MAX;
+        if is_plain || (is_strict && batch.compression().is_supported()) {
+            let contents = batch.contents().map_err(bad_record)?;
+            let records = batch.records_in(&contents).map_err(bad_record)?;
             let (mut faults, mut code) = (Vec::new(), ErrorCode::INVALID_RECORD);
-            for (index, record) in (0i32..).zip(batch.records().map_err(bad_record)?) {
+            for (index, record) in (0i32..).zip(records) {
                 let record = record.map_err(bad_record)?;
                 if let Some((kind, text)) = self.fault_of(batch, &record, now_ms) {
                     if kind == ErrorCode::INVALID_TIMESTAMP {
@@ -81,7 +84,7 @@ impl PartitionLog {
                     faults.push((index, text));
                 }
                 if record.timestamp > largest.0 {
-                    largest = (record.timestamp, index);
+                    largest = (record.timestamp, if is_plain { index } else { largest.1 });
                 }
             }
             if !faults.is_empty() {
@@ -95,7 +98,7 @@ impl PartitionLog {
                 return Err(AppendError::Refused { code, message, records: faults });
             }
         } else {
-            // Compressed records are passed on unopened: the header speaks for them.
+            // Compressed records pass unopened where nothing depends on one: the header speaks.
             largest.0 = batch.max_timestamp();
         }
         let (kind, timestamp) = if self.config.log_append_time {
