@@ -61,11 +61,11 @@ impl OffsetIndex {
     /// Entry number `slot`: (offset, position).
     pub fn entry(&self, volume: &Volume, slot: usize) -> Option<(i64, u64)> {
         let entry = sparse::entries::<ENTRY_SIZE>(volume, &self.file).get(slot)?;
-        Some(self.decode(entry))
+        Some(self.decode(*entry))
     }
 
-    fn decode(&self, entry: &[u8; ENTRY_SIZE]) -> (i64, u64) {
-        let [o0, o1, o2, o3, p0, p1, p2, p3] = *entry;
+    fn decode(&self, entry: [u8; ENTRY_SIZE]) -> (i64, u64) {
+        let [o0, o1, o2, o3, p0, p1, p2, p3] = entry;
         let relative = i32::from_be_bytes([o0, o1, o2, o3]);
         let position = i32::from_be_bytes([p0, p1, p2, p3]);
         (self.base_offset + i64::from(relative), u64::try_from(position).unwrap_or(0))
@@ -96,14 +96,14 @@ impl OffsetIndex {
     /// Where to begin to look for `offset`: the position of the last entry that is not after it.
     pub fn lookup(&self, volume: &Volume, offset: i64) -> u64 {
         let entries = sparse::entries::<ENTRY_SIZE>(volume, &self.file);
-        let above = entries.partition_point(|entry| self.decode(entry).0 <= offset);
-        above.checked_sub(1).map_or(0, |slot| self.decode(&entries[slot]).1)
+        let above = entries.partition_point(|entry| self.decode(*entry).0 <= offset);
+        above.checked_sub(1).map_or(0, |slot| self.decode(entries[slot]).1)
     }
 
     /// Forgets entries at or after `offset`.
     pub fn truncate_to(&mut self, volume: &mut Volume, offset: i64) -> Result<(), DiskError> {
         let entries = sparse::entries::<ENTRY_SIZE>(volume, &self.file);
-        self.entries = entries.partition_point(|entry| self.decode(entry).0 < offset);
+        self.entries = entries.partition_point(|entry| self.decode(*entry).0 < offset);
         sparse::cut(volume, &self.file, self.entries * ENTRY_SIZE)?;
         self.last_offset = self.last(volume).0;
         Ok(())

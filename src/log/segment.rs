@@ -7,6 +7,7 @@
 use super::log_config::LogConfig;
 use super::offset_index::OffsetIndex;
 use super::time_index::{TimeIndex, TimestampOffset};
+use crate::base::Time;
 use crate::disk::{DiskError, Volume};
 use crate::wire::batch::{Batches, NO_TIMESTAMP, RecordBatchView};
 
@@ -172,7 +173,7 @@ impl Segment {
 
     /// When the file last changed, in ms.
     pub fn last_modified(&self, volume: &Volume) -> i64 {
-        volume.modified(&self.file).map_or(self.created_ms, |at| at.as_millis())
+        volume.modified(&self.file).map_or(self.created_ms, Time::as_millis)
     }
 
     /// The largest timestamp of its records; that of the file when they have none.
