@@ -143,6 +143,29 @@ impl Partition {
         &self.isr
     }
 
+    /// Gives up what retention no longer keeps, below the high watermark.
+    pub fn delete_old_segments(
+        &mut self,
+        volume: &mut Volume,
+        now: Time,
+        changes: &mut Changes,
+    ) -> Result<(), LogError> {
+        let count = self.log.delete_old_segments(volume, self.high_watermark, now)?;
+        if count > 0 {
+            self.note_new_start(volume, changes);
+        }
+        Ok(())
+    }
+
+    /// The log begins later than before.
+    fn note_new_start(&mut self, volume: &Volume, changes: &mut Changes) {
+        changes.take_notes_of(&mut self.log);
+        changes.to_sync.insert(self.log.epochs_file());
+        changes.moved.insert(self.id.clone());
+        self.shown = self.log.newest_records(volume, RECORDS_SHOWN_MAX);
+        self.set_high_watermark(self.high_watermark.max(self.log.log_start_offset()), changes);
+    }
+
     /// New settings of the topic.
     pub fn set_config(&mut self, config: PartitionConfig) {
         self.log.set_config(config.log.clone());

@@ -7,18 +7,21 @@
 //! In Kafka: `kafka.server.ReplicaManager`, `kafka.log.LogManager`.
 
 mod append;
+mod delete_records;
 mod fetch;
 mod follow;
+mod logs;
 mod roles;
 
 pub use append::{AppendRequest, AppendTarget, PartitionAppend};
+pub use delete_records::DeleteRecordsParams;
 pub use fetch::FetchParams;
 pub use follow::{FollowRequest, FollowTag};
 pub use roles::RoleChange;
 
 use super::action::RequestToken;
 use super::alter_isr::AlterIsrManager;
-use super::changes::{Changes, Flush, IsrProposal};
+use super::changes::{Changes, IsrProposal};
 use super::fetcher::FetcherManager;
 use super::partition::{Partition, PartitionConfig};
 use super::purgatory::Purgatory;
@@ -26,14 +29,14 @@ use crate::base::timers::Wakeup;
 use crate::base::{BrokerId, SortedMap, SortedSet, Span, Time, TopicPartition, TraceEvent};
 use crate::cluster::{BrokerConfig, TopicConfig};
 use crate::disk::{DiskError, Volume};
-use crate::log::checkpoint::{self, LOG_START_OFFSET, RECOVERY_POINT_OFFSET, REPLICATION_OFFSET};
-use crate::log::{LogConfig, LogError, LogStart, PartitionLog};
+use crate::log::{LogError, PartitionLog};
 use crate::node::Properties;
 use crate::node::view::{ReplicaView, WaitingView};
 use crate::wire::ErrorCode;
 use crate::wire::batch::Batches;
 use crate::wire::kafka::{AlterIsrResponse, AnyResponse};
 use append::DelayedProduce;
+use delete_records::DelayedDeleteRecords;
 use fetch::DelayedFetch;
 
 /// Something that was answered after it had waited.
@@ -52,6 +55,8 @@ pub struct ReplicaManager {
     partitions: SortedMap<TopicPartition, Partition>,
     /// Partitions that exist, here or elsewhere.
     known: SortedSet<TopicPartition>,
+    /// Brokers that live, as the metadata cache has them.
+    live_brokers: SortedSet<i32>,
     /// Logs found on the volume that no LeaderAndIsr has named yet.
     logs: SortedMap<TopicPartition, PartitionLog>,
     /// High watermarks as the checkpoint had them when this life began.
@@ -63,11 +68,15 @@ pub struct ReplicaManager {
     alter_isr: AlterIsrManager,
     delayed_produce: Purgatory<DelayedProduce>,
     delayed_fetch: Purgatory<DelayedFetch>,
+    delayed_delete_records: Purgatory<DelayedDeleteRecords>,
     changes: Changes,
     completions: Vec<Completion>,
     next_isr_check: Option<Time>,
     next_checkpoint: Option<Time>,
     next_recovery_checkpoint: Option<Time>,
+    next_retention_check: Option<Time>,
+    /// Directories of deleted logs and when they go.
+    deleted_dirs: Vec<(Time, String)>,
 }
 
 impl ReplicaManager {
@@ -84,55 +93,17 @@ impl ReplicaManager {
             alter_isr: AlterIsrManager::default(),
             delayed_produce: Purgatory::default(),
             delayed_fetch: Purgatory::default(),
+            delayed_delete_records: Purgatory::default(),
+            live_brokers: SortedSet::new(),
             changes: Changes::default(),
             completions: Vec::new(),
             next_isr_check: None,
             next_checkpoint: None,
             next_recovery_checkpoint: None,
+            next_retention_check: None,
+            deleted_dirs: Vec::new(),
             config: config.clone(),
         }
-    }
-
-    /// Opens every log on the volume. After an unclean stop each is checked to its end.
-    ///
-    /// In Kafka: `LogManager.loadLogs`.
-    pub fn load_logs(
-        &mut self,
-        volume: &mut Volume,
-        clean: bool,
-        now: Time,
-    ) -> Result<(), LogError> {
-        self.checkpointed = checkpoint::read_offset_checkpoint(volume, REPLICATION_OFFSET);
-        let recovery_points = checkpoint::read_offset_checkpoint(volume, RECOVERY_POINT_OFFSET);
-        let start_offsets = checkpoint::read_offset_checkpoint(volume, LOG_START_OFFSET);
-        for partition in logs_on(volume) {
-            let config = self.partition_config(&partition.topic).log;
-            let start = LogStart {
-                is_clean: clean,
-                recovery_point: recovery_points.get(&partition).copied().unwrap_or(0),
-                log_start_offset: start_offsets.get(&partition).copied().unwrap_or(0),
-                now,
-            };
-            let (log, report) = PartitionLog::open(volume, partition.clone(), config, start)?;
-            for (level, text) in report.lines {
-                let text = format!("[Log partition={partition}, dir=/] {text}");
-                self.changes.log(level, "kafka.log.Log", text);
-            }
-            if report.checked {
-                self.changes.trace(TraceEvent::LogRecovered {
-                    partition: partition.clone(),
-                    broker: self.broker(),
-                    log_end_offset: log.log_end_offset(),
-                    bytes_dropped: report.bytes_dropped,
-                });
-            }
-            self.logs.insert(partition, log);
-        }
-        // A follower may lag up to one and a half times the limit before it is noticed.
-        self.next_isr_check = Some(now + self.isr_check_interval());
-        self.next_recovery_checkpoint =
-            Some(now + self.config.log_flush_offset_checkpoint_interval);
-        Ok(())
     }
 
     fn isr_check_interval(&self) -> Span {
@@ -186,6 +157,11 @@ impl ReplicaManager {
         self.known = known;
     }
 
+    /// The brokers that live, as the metadata cache has them now.
+    pub fn set_live_brokers(&mut self, live: SortedSet<i32>) {
+        self.live_brokers = live;
+    }
+
     /// All replicas.
     pub fn partitions(&self) -> impl Iterator<Item = &Partition> {
         self.partitions.values()
@@ -218,7 +194,7 @@ impl ReplicaManager {
             broker: self.config.broker_id,
             lag_time_max: self.config.replica_lag_time_max,
             min_insync_replicas: usize::try_from(config.min_insync_replicas).unwrap_or(1),
-            log: log_config(&config, self.config.broker_id),
+            log: logs::log_config(&config, self.config.broker_id),
         }
     }
 
@@ -241,10 +217,12 @@ impl ReplicaManager {
             self.checkpoint_recovery_points(volume, now);
             self.checkpoint_log_start_offsets(volume);
         }
+        self.check_retention(volume, now);
         self.delete_due_files(volume, now);
         for partition in std::mem::take(&mut self.changes.moved) {
             self.complete_delayed_produce(&partition);
             self.complete_delayed_fetch(&partition, volume);
+            self.complete_delayed_delete_records(&partition);
         }
         self.expire_delayed(volume, now);
         let withdrawn = std::mem::take(&mut self.changes.withdrawn);
@@ -281,102 +259,6 @@ impl ReplicaManager {
         }
     }
 
-    /// Writes the high watermarks of all replicas.
-    ///
-    /// In Kafka: `ReplicaManager.checkpointHighWatermarks`.
-    pub fn checkpoint_high_watermarks(&mut self, volume: &mut Volume) {
-        let mut offsets = self.checkpointed.clone();
-        offsets.retain(|partition, _| self.logs.contains_key(partition));
-        let known = self.partitions.iter();
-        offsets.extend(known.map(|(id, partition)| (id.clone(), partition.high_watermark())));
-        self.write_checkpoint(volume, REPLICATION_OFFSET, &offsets);
-    }
-
-    fn logs_mut(&mut self) -> impl Iterator<Item = &mut PartitionLog> {
-        let hosted = self.partitions.values_mut().map(Partition::log_mut);
-        self.logs.values_mut().chain(hosted)
-    }
-
-    /// Writes the offsets below which every log is on the disk.
-    ///
-    /// In Kafka: `LogManager.checkpointLogRecoveryOffsets`.
-    pub fn checkpoint_recovery_points(&mut self, volume: &mut Volume, now: Time) {
-        let logs = self.logs_mut();
-        let offsets = logs.map(|log| (log.partition().clone(), log.recovery_point(now))).collect();
-        self.write_checkpoint(volume, RECOVERY_POINT_OFFSET, &offsets);
-    }
-
-    /// Writes the first offsets of the logs that do not begin where their first segment does.
-    ///
-    /// In Kafka: `LogManager.checkpointLogStartOffsets`.
-    fn checkpoint_log_start_offsets(&mut self, volume: &mut Volume) {
-        let logs = self.logs_mut().filter(|log| {
-            log.segments().first().is_some_and(|one| one.base_offset() < log.log_start_offset())
-        });
-        let offsets = logs.map(|log| (log.partition().clone(), log.log_start_offset())).collect();
-        self.write_checkpoint(volume, LOG_START_OFFSET, &offsets);
-    }
-
-    /// Background syncs of the files of `flush` are done at `at`.
-    pub fn flushed_by(&mut self, flush: &Flush, at: Time) {
-        let Some(up_to) = flush.up_to else { return };
-        if let Some(log) = self.logs_mut().find(|log| *log.partition() == flush.partition) {
-            log.flushed_by(at, up_to);
-        }
-    }
-
-    fn delete_due_files(&mut self, volume: &mut Volume, now: Time) {
-        let mut flushes = Vec::new();
-        let mut failure = None;
-        for log in self.logs_mut() {
-            match log.delete_due_files(volume, now) {
-                Ok(files) if files.is_empty() => {}
-                Ok(files) => {
-                    let partition = log.partition().clone();
-                    flushes.push(Flush { partition, files, up_to: None });
-                }
-                Err(error) => failure = Some(error),
-            }
-        }
-        self.changes.flushes.extend(flushes);
-        if let Some(error) = failure {
-            self.disk_failed(error);
-        }
-    }
-
-    fn write_checkpoint(
-        &mut self,
-        volume: &mut Volume,
-        name: &str,
-        offsets: &SortedMap<TopicPartition, i64>,
-    ) {
-        match checkpoint::write_offset_checkpoint(volume, name, offsets) {
-            Ok(()) => drop(self.changes.to_sync.insert(name.to_owned())),
-            Err(error) => self.changes.disk_failure = Some(error),
-        }
-    }
-
-    /// Stops following and writes every checkpoint. Returns the files to make durable.
-    pub fn shut_down(&mut self, volume: &mut Volume) -> Vec<String> {
-        self.fetchers.clear();
-        self.checkpoint_high_watermarks(volume);
-        self.checkpoint_log_start_offsets(volume);
-        let (mut files, mut ends, mut failure) = (Vec::new(), SortedMap::new(), None);
-        for log in self.logs_mut() {
-            match log.close(volume) {
-                Ok(unflushed) => files.extend(unflushed),
-                Err(error) => failure = Some(error),
-            }
-            ends.insert(log.partition().clone(), log.log_end_offset());
-        }
-        self.write_checkpoint(volume, RECOVERY_POINT_OFFSET, &ends);
-        if let Some(error) = failure {
-            self.disk_failed(error);
-        }
-        files.extend(std::mem::take(&mut self.changes.to_sync));
-        files
-    }
-
     /// When [`ReplicaManager::poll`] has something to do, and why.
     pub fn next_wakeup(&self) -> Option<Wakeup> {
         let at =
@@ -389,16 +271,13 @@ impl ReplicaManager {
             at(self.delayed_fetch.next_deadline(), "fetch wait"),
             at(self.alter_isr.next_deadline(), "AlterIsr retry"),
             at(self.next_deletion(), "file.delete.delay.ms"),
+            at(self.next_retention_check, "retention check"),
+            at(self.delayed_delete_records.next_deadline(), "delete records time-out"),
             self.fetchers.next_wakeup(),
         ]
         .into_iter()
         .flatten()
         .min_by_key(|wakeup| wakeup.at)
-    }
-
-    fn next_deletion(&self) -> Option<Time> {
-        let hosted = self.partitions.values().map(Partition::log);
-        self.logs.values().chain(hosted).filter_map(PartitionLog::next_deletion).min()
     }
 
     /// Pictures of all replicas. `isr` is the ISR of a partition as the metadata cache has it.
@@ -418,7 +297,12 @@ impl ReplicaManager {
             what: fetch.describe(),
             until,
         });
-        produces.chain(fetches).collect()
+        let deletes = self.delayed_delete_records.iter().map(|(delete, until)| WaitingView {
+            api: "DeleteRecords".to_owned(),
+            what: delete.describe(),
+            until,
+        });
+        produces.chain(fetches).chain(deletes).collect()
     }
 
     fn disk_failed(&mut self, error: LogError) {
@@ -429,46 +313,6 @@ impl ReplicaManager {
     /// This broker.
     fn broker(&self) -> BrokerId {
         BrokerId(self.config.broker_id)
-    }
-}
-
-/// The partitions that have a directory on the volume: `topic-partition/…`.
-fn logs_on(volume: &Volume) -> Vec<TopicPartition> {
-    let mut found: Vec<TopicPartition> = Vec::new();
-    for name in volume.list("") {
-        let Some((dir, _)) = name.split_once('/') else { continue };
-        let Some((topic, partition)) = dir.rsplit_once('-') else { continue };
-        let Ok(partition) = partition.parse::<i32>() else { continue };
-        let found_before =
-            found.last().is_some_and(|last| last.partition == partition && last.topic == topic);
-        if !found_before && partition >= 0 && !topic.is_empty() {
-            found.push(TopicPartition::new(topic, partition));
-        }
-    }
-    found
-}
-
-/// The settings of a topic as its logs on `broker` need them.
-fn log_config(config: &TopicConfig, broker: i32) -> LogConfig {
-    LogConfig {
-        segment_bytes: u64::try_from(config.segment_bytes).unwrap_or(0),
-        segment_ms: config.segment_ms,
-        segment_jitter_ms: config.segment_jitter_ms,
-        jitter_seed: broker as u64,
-        segment_index_bytes: usize::try_from(config.segment_index_bytes).unwrap_or(0),
-        index_interval_bytes: u64::try_from(config.index_interval_bytes).unwrap_or(0),
-        max_message_bytes: usize::try_from(config.max_message_bytes).unwrap_or(0),
-        log_append_time: config.log_append_time,
-        timestamp_difference_max_ms: config.message_timestamp_difference_max_ms,
-        compact: config.compact,
-        delete: config.delete,
-        retention_ms: config.retention_ms,
-        retention_bytes: config.retention_bytes,
-        file_delete_delay: config.file_delete_delay,
-        delete_retention_ms: config.delete_retention_ms,
-        min_cleanable_dirty_ratio_millionths: config.min_cleanable_dirty_ratio_millionths,
-        min_compaction_lag_ms: config.min_compaction_lag_ms,
-        max_compaction_lag_ms: config.max_compaction_lag_ms,
     }
 }
 

@@ -15,22 +15,28 @@ pub const RECOVERY_POINT_OFFSET: &str = "recovery-point-offset-checkpoint";
 pub const LOG_START_OFFSET: &str = "log-start-offset-checkpoint";
 
 /// Replaces the checkpoint `name`. The caller syncs it ([`crate::node::Ctx::fsync`]), as Kafka does.
-pub fn write_offset_checkpoint(
+pub fn write_offset_checkpoint<'a>(
     volume: &mut Volume,
     name: &str,
-    offsets: &SortedMap<TopicPartition, i64>,
+    offsets: impl IntoIterator<Item = (&'a TopicPartition, i64)>,
 ) -> Result<(), DiskError> {
-    let mut text = format!("0\n{}\n", offsets.len());
+    let (mut lines, mut count) = (String::new(), 0);
     for (TopicPartition { topic, partition }, offset) in offsets {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{topic} {partition} {offset}");
+        let _ = writeln!(lines, "{topic} {partition} {offset}");
+        count += 1;
     }
-    volume.replace(name, text.as_bytes())
+    volume.replace(name, format!("0\n{count}\n{lines}").as_bytes())
 }
 
 /// Reads the checkpoint `name`. A missing or malformed file counts as empty: every log then starts
 /// from what it can prove, as after Kafka's `CheckpointReadBuffer` refused it.
 pub fn read_offset_checkpoint(volume: &Volume, name: &str) -> SortedMap<TopicPartition, i64> {
+    read_offsets(volume, name).into_iter().collect()
+}
+
+/// Reads the checkpoint `name` in the order of its lines.
+pub fn read_offsets(volume: &Volume, name: &str) -> Vec<(TopicPartition, i64)> {
     parse(volume, name, |line| {
         let mut words = line.split(' ');
         let topic = words.next()?;
@@ -39,8 +45,6 @@ pub fn read_offset_checkpoint(volume: &Volume, name: &str) -> SortedMap<TopicPar
         Some((TopicPartition::new(topic, partition), offset))
     })
     .unwrap_or_default()
-    .into_iter()
-    .collect()
 }
 
 /// Replaces a leader epoch checkpoint (`epoch startOffset` lines).
@@ -88,7 +92,12 @@ mod tests {
             (TopicPartition::new("orders", 0), 5),
             (TopicPartition::new("orders", 1), 0),
         ]);
-        write_offset_checkpoint(&mut volume, REPLICATION_OFFSET, &offsets).expect("room");
+        write_offset_checkpoint(
+            &mut volume,
+            REPLICATION_OFFSET,
+            offsets.iter().map(|(id, offset)| (id, *offset)),
+        )
+        .expect("room");
         assert_eq!(volume.read(REPLICATION_OFFSET), Some(&b"0\n2\norders 0 5\norders 1 0\n"[..]));
         assert_eq!(read_offset_checkpoint(&volume, REPLICATION_OFFSET), offsets);
     }

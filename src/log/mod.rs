@@ -15,6 +15,9 @@ pub mod time_index;
 
 pub use leader_epoch_cache::LeaderEpochCache;
 pub use log_config::LogConfig;
-pub use partition_log::{AppendError, AppendInfo, AppendOrigin, LogNote, PartitionLog, ReadError};
+pub use partition_log::{
+    AppendError, AppendInfo, AppendOrigin, LogNote, PartitionLog, ReadError, StartOffsetReason,
+    delete_dir,
+};
 pub use producer_state::ProducerStateManager;
 pub use recovery::{LogError, LogStart, RecoveryReport};

@@ -4,11 +4,13 @@
 
 mod append;
 mod read;
+mod retention;
 mod truncate;
 mod validate;
 
 pub use append::{AppendError, AppendInfo, AppendOrigin};
 pub use read::ReadError;
+pub use retention::StartOffsetReason;
 
 use super::checkpoint::{read_epochs, write_epochs};
 use super::leader_epoch_cache::LeaderEpochCache;
@@ -101,6 +103,8 @@ impl PartitionLog {
         log.epochs.truncate_from_start(log.log_start_offset);
         if log.epochs.entries() != stored {
             log.write_epochs(volume)?;
+        } else if volume.len(&log.epochs_file()).is_none() {
+            volume.append(&log.epochs_file(), &[])?;
         }
         Ok((log, report))
     }
@@ -249,15 +253,27 @@ impl PartitionLog {
         self.epochs.end_offset_for(epoch, self.log_end_offset())
     }
 
-    /// Deletes every file of the log.
-    pub fn delete(self, volume: &mut Volume) -> Result<(), LogError> {
+    /// Gives up the whole log: its directory takes the name `dir`, to be removed later with
+    /// [`delete_dir`]. Files of that name are gone for everybody who opens logs.
+    ///
+    /// In Kafka: `Log.renameDir`.
+    pub fn rename_dir(self, volume: &mut Volume, dir: &str) -> Result<(), LogError> {
         let prefix = format!("{}/", self.dir);
         let names: Vec<String> = volume.list(&prefix).map(str::to_owned).collect();
         for name in names {
-            volume.delete(&name)?;
+            volume.rename(&name, &format!("{dir}/{}", &name[prefix.len()..]))?;
         }
         Ok(())
     }
+}
+
+/// Removes every file in `dir`; returns them, for their removal to be made durable.
+pub fn delete_dir(volume: &mut Volume, dir: &str) -> Result<Vec<String>, LogError> {
+    let names: Vec<String> = volume.list(&format!("{dir}/")).map(str::to_owned).collect();
+    for name in &names {
+        volume.delete(name)?;
+    }
+    Ok(names)
 }
 
 fn epochs_file(dir: &str) -> String {

@@ -185,6 +185,20 @@ impl Segment {
         }
     }
 
+    /// The segment as log lines show it.
+    pub fn describe(&self, volume: &Volume) -> String {
+        let largest = match self.largest.timestamp {
+            NO_TIMESTAMP => "None".to_owned(),
+            timestamp => format!("Some({timestamp})"),
+        };
+        format!(
+            "LogSegment(baseOffset={}, size={}, lastModifiedTime={}, largestRecordTimestamp={largest})",
+            self.base_offset,
+            self.size,
+            self.last_modified(volume)
+        )
+    }
+
     /// The timestamp by which its age is told, if there is a record.
     pub fn first_timestamp(&self) -> Option<i64> {
         self.rolling_based_timestamp

@@ -3,6 +3,7 @@
 mod broker_cluster;
 mod cluster_runs;
 mod ensemble_runs;
+mod golden_disk;
 mod gossip;
 mod group_runs;
 mod lessons;

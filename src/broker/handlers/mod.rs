@@ -4,6 +4,7 @@
 //! In Kafka: `kafka.server.KafkaApis`.
 
 pub mod api_versions;
+pub mod delete_records;
 pub mod fetch;
 pub mod init_producer_id;
 pub mod leader_and_isr;

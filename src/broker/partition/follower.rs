@@ -10,7 +10,7 @@ use crate::base::trace::LogLevel;
 use crate::base::{BrokerId, Time, TraceEvent};
 use crate::broker::changes::Changes;
 use crate::disk::Volume;
-use crate::log::LogError;
+use crate::log::{LogError, StartOffsetReason};
 use crate::node::view::RECORDS_SHOWN_MAX;
 
 impl Partition {
@@ -21,6 +21,7 @@ impl Partition {
         &mut self,
         records: &[u8],
         leader_high_watermark: i64,
+        leader_log_start_offset: i64,
         volume: &mut Volume,
         now: Time,
         changes: &mut Changes,
@@ -33,6 +34,15 @@ impl Partition {
         let end = self.log.log_end_offset();
         let to = leader_high_watermark.clamp(self.log.log_start_offset(), end);
         self.set_high_watermark(to, changes);
+        // What the leader deleted goes here too, once it is committed here.
+        if leader_log_start_offset <= self.high_watermark {
+            let reason = StartOffsetReason::LeaderOffsetIncremented;
+            let start = leader_log_start_offset;
+            let moved = self.log.maybe_increment_log_start_offset(volume, start, reason);
+            if moved.map_err(|error| refusal(error.into(), changes))? {
+                self.note_new_start(volume, changes);
+            }
+        }
         Ok(())
     }
 

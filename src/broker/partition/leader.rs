@@ -8,7 +8,7 @@ use crate::base::trace::LogLevel;
 use crate::base::{BrokerId, Time, TraceEvent};
 use crate::broker::changes::{Changes, IsrProposal};
 use crate::disk::Volume;
-use crate::log::{AppendError, AppendInfo, AppendOrigin, LogError};
+use crate::log::{AppendError, AppendInfo, AppendOrigin, LogError, StartOffsetReason};
 use crate::node::view::RECORDS_SHOWN_MAX;
 use crate::wire::ErrorCode;
 use crate::wire::kafka::AlterIsrResponsePartitionData;
@@ -134,12 +134,58 @@ impl Partition {
         let Role::Leader { remote, .. } = &mut self.role else { return false };
         let Some(replica) = remote.get_mut(&follower) else { return false };
         let before = replica.log_end_offset;
+        if replica.log_start_offset != log_start_offset {
+            changes.moved.insert(self.id.clone());
+        }
         replica.on_fetch(offset, log_start_offset, now, end);
         self.maybe_expand_isr(follower, changes);
         if before != offset {
             self.maybe_increment_high_watermark(now, changes);
         }
         true
+    }
+
+    /// Lets the log begin at `offset`, −1 for the high watermark; returns where that is.
+    ///
+    /// In Kafka: `Partition.deleteRecordsOnLeader`.
+    pub fn delete_records_on_leader(
+        &mut self,
+        offset: i64,
+        volume: &mut Volume,
+        changes: &mut Changes,
+    ) -> Result<i64, ErrorCode> {
+        if !self.is_leader() {
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        if !self.log.config().delete {
+            return Err(ErrorCode::POLICY_VIOLATION);
+        }
+        let to = if offset == -1 { self.high_watermark } else { offset };
+        if to < 0 || to > self.high_watermark {
+            return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+        }
+        let reason = StartOffsetReason::ClientRecordDeletion;
+        match self.log.maybe_increment_log_start_offset(volume, to, reason) {
+            Ok(true) => self.note_new_start(volume, changes),
+            Ok(false) => {}
+            Err(LogError::Disk(disk)) => {
+                changes.disk_failure = Some(disk);
+                return Err(ErrorCode::KAFKA_STORAGE_ERROR);
+            }
+        }
+        Ok(to)
+    }
+
+    /// The offset below which no living replica has records any more; none when this one does not
+    /// lead.
+    ///
+    /// In Kafka: `Partition.lowWatermarkIfLeader`.
+    pub fn low_watermark(&self, is_alive: impl Fn(i32) -> bool) -> Option<i64> {
+        let Role::Leader { remote, .. } = &self.role else { return None };
+        let others = remote.iter().filter(|(id, _)| is_alive(**id));
+        let least = others.map(|(_, replica)| replica.log_start_offset).min();
+        let own = self.log.log_start_offset();
+        Some(least.map_or(own, |least| least.min(own)))
     }
 
     fn maybe_expand_isr(&mut self, follower: i32, changes: &mut Changes) {

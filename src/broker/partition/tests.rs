@@ -148,6 +148,7 @@ fn fetch(leader: &mut Replica, follower: &mut Replica, now: Time) {
     let appended = follower.partition.append_records_to_follower(
         &info.records,
         info.high_watermark,
+        info.log_start_offset,
         volume,
         now,
         changes,

@@ -192,6 +192,7 @@ impl ReplicaManager {
             delayed.time_out();
             self.completions.push(delayed.complete());
         }
+        self.expire_delayed_delete_records(now);
         while let Some(delayed) = self.delayed_fetch.pop_due(now) {
             let response = self.read_for(&delayed.params, volume).into_response();
             self.completions.push(Completion::Reply(delayed.params.token, response.into()));

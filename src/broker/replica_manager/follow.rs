@@ -164,6 +164,7 @@ impl ReplicaManager {
             partition.append_records_to_follower(
                 &records,
                 data.high_watermark,
+                data.log_start_offset,
                 volume,
                 now,
                 changes,

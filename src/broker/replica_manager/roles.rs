@@ -190,6 +190,7 @@ impl ReplicaManager {
         &mut self,
         request: &StopReplicaRequest,
         volume: &mut Volume,
+        now: Time,
     ) -> (PartitionErrors, Vec<RoleChange>) {
         let (mut errors, mut roles) = (Vec::new(), Vec::new());
         for (id, leader_epoch, delete) in stops_of(request) {
@@ -203,7 +204,7 @@ impl ReplicaManager {
             }
             self.fetchers.remove(&id);
             let mut error = ErrorCode::NONE;
-            if delete && let Err(failure) = self.delete_replica(&id, volume) {
+            if delete && let Err(failure) = self.delete_replica(&id, volume, now) {
                 self.disk_failed(failure);
                 error = ErrorCode::KAFKA_STORAGE_ERROR;
             }
@@ -217,7 +218,12 @@ impl ReplicaManager {
         (errors, roles)
     }
 
-    fn delete_replica(&mut self, id: &TopicPartition, volume: &mut Volume) -> Result<(), LogError> {
+    fn delete_replica(
+        &mut self,
+        id: &TopicPartition,
+        volume: &mut Volume,
+        now: Time,
+    ) -> Result<(), LogError> {
         let hosted = self.partitions.remove(id).map(Partition::into_log);
         let log = hosted.or_else(|| self.logs.remove(id));
         self.checkpointed.remove(id);
@@ -226,9 +232,7 @@ impl ReplicaManager {
             self.topic_configs.remove(&id.topic);
         }
         if let Some(log) = log {
-            log.delete(volume)?;
-            let text = format!("Deleted log for partition {id} in /{id}.");
-            self.changes.info("kafka.log.LogManager", text);
+            self.delete_log(log, volume, now)?;
         }
         Ok(())
     }

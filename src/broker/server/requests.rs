@@ -78,6 +78,10 @@ impl Broker {
                     Handled::Later
                 }
             }
+            AnyRequest::DeleteRecords(request) => {
+                let (replicas, now) = (&mut self.replicas, ctx.now());
+                handlers::delete_records::handle(&context, request, replicas, ctx.volume, now)
+            }
             AnyRequest::OffsetForLeaderEpoch(request) => {
                 handlers::offset_for_leader_epoch::handle(request, &self.replicas).into()
             }
@@ -102,8 +106,13 @@ impl Broker {
             }
             AnyRequest::StopReplica(request) => {
                 let epoch = self.epoch;
-                let (response, roles) =
-                    handlers::stop_replica::handle(&request, epoch, &mut self.replicas, ctx.volume);
+                let (response, roles) = handlers::stop_replica::handle(
+                    &request,
+                    epoch,
+                    &mut self.replicas,
+                    ctx.volume,
+                    ctx.now(),
+                );
                 self.flush_events(ctx);
                 self.on_role_changes(&roles, ctx);
                 response.into()
@@ -207,6 +216,9 @@ impl Broker {
     /// The settings of a topic have come: requests that waited for nothing else go on, in order.
     pub(super) fn on_topic_config(&mut self, topic: &str, config: Properties, ctx: &mut Ctx<'_>) {
         self.replicas.set_topic_config(topic, config);
+        if self.startup.configs.remove(topic) {
+            self.continue_startup(ctx);
+        }
         for parked in &mut self.parked {
             parked.missing.remove(topic);
         }

@@ -10,6 +10,7 @@ use crate::broker::admin_manager::AdminManager;
 use crate::broker::controller::Controller;
 use crate::broker::group::GroupCoordinator;
 use crate::broker::meta_properties::{META_PROPERTIES, MetaProperties};
+use crate::broker::replica_manager::ReplicaManager;
 use crate::cluster::znode_path;
 use crate::disk::DiskError;
 use crate::node::Ctx;
@@ -28,6 +29,8 @@ pub(super) struct Startup {
     pub(super) chroot: Vec<String>,
     /// Persistent roots that are not there yet.
     pub(super) roots: SortedSet<String>,
+    /// Topics with a log here whose settings are not known yet.
+    pub(super) configs: SortedSet<String>,
     /// The logs are loaded and the port is open.
     pub(super) is_prepared: bool,
 }
@@ -102,8 +105,8 @@ impl Broker {
         }
     }
 
-    /// The cluster's id is known: checks that the volume belongs here, loads the logs, opens the
-    /// port and registers.
+    /// The cluster's id is known: checks that the volume belongs here and asks for the settings that
+    /// its logs are loaded with.
     pub(super) fn on_cluster_id(&mut self, id: String, ctx: &mut Ctx<'_>) {
         ctx.log(LogLevel::Info, KAFKA_SERVER, format!("Cluster ID = {id}"));
         self.cluster_id = id;
@@ -118,12 +121,26 @@ impl Broker {
             let text = format!("No meta.properties file under dir /{META_PROPERTIES}");
             ctx.log(LogLevel::Warn, "kafka.server.BrokerMetadataCheckpoint", text);
         }
-        if let Err(error) = self.prepare(stored.is_none(), ctx) {
+        self.startup.configs = ReplicaManager::topics_on(ctx.volume);
+        for topic in self.startup.configs.clone() {
+            self.ask_zookeeper(ServerTag::ReadTopicConfig(topic), ctx);
+        }
+        self.continue_startup(ctx);
+    }
+
+    /// Loads the logs, opens the port and registers, once the settings of all logs are known.
+    pub(super) fn continue_startup(&mut self, ctx: &mut Ctx<'_>) {
+        let is_waiting = self.cluster_id.is_empty() || !self.startup.configs.is_empty();
+        if is_waiting || self.startup.is_prepared {
+            return;
+        }
+        if let Err(error) = self.prepare(ctx) {
             self.fail_startup(&format!("java.io.IOException: {error}"), ctx);
         }
     }
 
-    fn prepare(&mut self, write_meta: bool, ctx: &mut Ctx<'_>) -> Result<(), DiskError> {
+    fn prepare(&mut self, ctx: &mut Ctx<'_>) -> Result<(), DiskError> {
+        let write_meta = MetaProperties::read(ctx.volume).is_none();
         let is_clean = ctx.volume.read(CLEAN_SHUTDOWN_FILE).is_some();
         ctx.log(LogLevel::Info, LOG_MANAGER, "Loading logs from log dirs ArrayBuffer(/)");
         let how = if is_clean {

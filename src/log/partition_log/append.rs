@@ -95,11 +95,9 @@ impl PartitionLog {
         let checked = self.validate(records, origin, now.as_millis())?;
         let base_offset = self.log_end_offset();
         let last_offset = base_offset + i64::from(checked.last_offset_delta);
-        let offset = base_offset + i64::from(checked.delta_of_largest);
-        let appended = Appended {
-            last_offset,
-            largest: TimestampOffset { timestamp: checked.largest_timestamp, offset },
-        };
+        // Whichever record has it: the index knows a batch by its last offset.
+        let (timestamp, offset) = (checked.largest_timestamp, last_offset);
+        let appended = Appended { last_offset, largest: TimestampOffset { timestamp, offset } };
         let stamp = checked.stamp;
         let fill_in = |bytes: &mut [u8]| {
             if let Ok(mut batch) = RecordBatchMut::first(bytes) {

@@ -117,7 +117,8 @@ impl PartitionLog {
             return Vec::new();
         }
         let below = self.recent.newest_first().map(|batch| (batch.last_offset, batch.crc));
-        let mut crcs: Vec<_> = below.filter(|(last, _)| *last < end).take(count).collect();
+        let kept = below.take_while(|(last, _)| *last >= self.log_start_offset);
+        let mut crcs: Vec<_> = kept.filter(|(last, _)| *last < end).take(count).collect();
         crcs.reverse();
         crcs
     }

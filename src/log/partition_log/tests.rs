@@ -170,8 +170,70 @@ fn truncation_takes_epochs_and_segments_with_it() {
     assert_eq!(log.end_offset_for_epoch(1), (1, 4));
     log.truncate_fully_and_start_at(&mut volume, 40, NOW).expect("a good disk");
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (40, 40));
-    log.delete(&mut volume).expect("a good disk");
+    log.rename_dir(&mut volume, "t-0.1-delete").expect("a good disk");
+    assert_eq!(volume.list("t-0/").count(), 0);
+    delete_dir(&mut volume, "t-0.1-delete").expect("a good disk");
     assert!(volume.is_empty());
+}
+
+#[test]
+fn retention_takes_whole_segments_below_the_high_watermark() {
+    let mut volume = Volume::default();
+    volume.settle(NOW);
+    let (mut log, _) = open_with(&mut volume, LogConfig { retention_bytes: 300, ..small() }, true);
+    for _ in 0..6 {
+        lead(&mut log, &mut volume, &batch(&["a", "b"]), 0).expect("room");
+    }
+    let bases = |log: &PartitionLog| -> Vec<i64> {
+        log.segments().iter().map(Segment::base_offset).collect()
+    };
+    assert_eq!(bases(&log), [0, 6]);
+    log.take_notes();
+    assert_eq!(log.delete_old_segments(&mut volume, 5, NOW), Ok(0), "not above the high watermark");
+    assert_eq!(
+        log.delete_old_segments(&mut volume, 12, NOW),
+        Ok(0),
+        "what is left would be too small"
+    );
+    log.set_config(LogConfig { retention_bytes: 225, ..small() });
+    assert_eq!(log.delete_old_segments(&mut volume, 12, NOW), Ok(1));
+    assert_eq!((bases(&log), log.log_start_offset()), (vec![6], 6));
+    let lines: Vec<String> = log.take_notes().into_iter().map(|note| format!("{note:?}")).collect();
+    let size = log.size();
+    assert!(lines[0].contains("Deleting segment LogSegment(baseOffset=0, size="), "{lines:?}");
+    let left = format!("due to retention size 225 breach. Log size after deletion will be {size}.");
+    assert!(lines[0].contains(&left), "{lines:?}");
+    assert!(lines[1].contains("Incremented log start offset to 6 due to segment deletion"));
+    let late = NOW + Span::from_millis(1_000);
+    log.set_config(LogConfig { retention_ms: 1_000_000, ..small() });
+    assert_eq!(log.delete_old_segments(&mut volume, 12, late), Ok(0));
+    assert_eq!(log.delete_old_segments(&mut volume, 12, late + Span::from_millis(2)), Ok(1));
+    assert_eq!((bases(&log), log.log_start_offset(), log.log_end_offset()), (vec![12], 12, 12));
+    assert_eq!(log.delete_old_segments(&mut volume, 12, Time::MAX), Ok(0), "an empty one stays");
+}
+
+#[test]
+fn records_deleted_by_request_are_out_of_range_and_their_segments_go() {
+    let mut volume = Volume::default();
+    let (mut log, _) = open(&mut volume, true);
+    for epoch in [0, 0, 0, 0, 1] {
+        lead(&mut log, &mut volume, &batch(&["a", "b"]), epoch).expect("room");
+    }
+    let reason = StartOffsetReason::ClientRecordDeletion;
+    assert_eq!(log.maybe_increment_log_start_offset(&mut volume, 7, reason), Ok(true));
+    assert_eq!(log.maybe_increment_log_start_offset(&mut volume, 6, reason), Ok(false));
+    assert_eq!(log.leader_epochs().entries(), [(0, 7), (1, 8)]);
+    assert!(log.read(&volume, 6, 10, 1_000, true).is_err());
+    let offsets: Vec<i64> = values(&log, &volume).iter().map(|(offset, _, _)| *offset).collect();
+    assert_eq!(offsets, [7, 8, 9]);
+    // Kafka looks into the first segment that is late enough, even when nothing of it is left.
+    assert_eq!(log.offset_for_timestamp(&volume, 0), None);
+    assert_eq!(log.delete_old_segments(&mut volume, 10, NOW), Ok(1));
+    assert_eq!(log.offset_for_timestamp(&volume, 0), Some((7, 1_001)));
+    let start = LogStart { is_clean: true, recovery_point: 10, log_start_offset: 7, now: NOW };
+    let id = TopicPartition::new("t", 0);
+    let (again, _) = PartitionLog::open(&mut volume, id, small(), start).expect("a good disk");
+    assert_same(&again, &log);
 }
 
 proptest! {

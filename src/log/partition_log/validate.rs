@@ -13,8 +13,6 @@ pub(super) struct Checked {
     pub(super) last_offset_delta: i32,
     /// The largest timestamp, as the log will have it.
     pub(super) largest_timestamp: i64,
-    /// Offset of the record that has it less that of the first.
-    pub(super) delta_of_largest: i32,
     /// Set when the header must say something else than it does.
     pub(super) stamp: Option<(TimestampType, i64)>,
 }
@@ -68,7 +66,7 @@ impl PartitionLog {
         now_ms: i64,
     ) -> Result<Checked, AppendError> {
         let last_offset_delta = batch.last_offset_delta();
-        let mut largest = (NO_TIMESTAMP, last_offset_delta);
+        let mut largest = NO_TIMESTAMP;
         let is_plain = batch.compression() == Compression::None;
         let is_strict = self.config.compact || self.config.timestamp_difference_max_ms < i64::MAX;
         if is_plain || (is_strict && batch.compression().is_supported()) {
@@ -83,9 +81,7 @@ impl PartitionLog {
                     }
                     faults.push((index, text));
                 }
-                if record.timestamp > largest.0 {
-                    largest = (record.timestamp, if is_plain { index } else { largest.1 });
-                }
+                largest = largest.max(record.timestamp);
             }
             if !faults.is_empty() {
                 let message = match code {
@@ -99,19 +95,18 @@ impl PartitionLog {
             }
         } else {
             // Compressed records pass unopened where nothing depends on one: the header speaks.
-            largest.0 = batch.max_timestamp();
+            largest = batch.max_timestamp();
         }
         let (kind, timestamp) = if self.config.log_append_time {
             (TimestampType::LogAppendTime, now_ms)
         } else {
-            (TimestampType::CreateTime, largest.0)
+            (TimestampType::CreateTime, largest)
         };
         let as_it_is = batch.timestamp_type() == kind && batch.max_timestamp() == timestamp;
         let by_log = kind == TimestampType::LogAppendTime;
         Ok(Checked {
             last_offset_delta,
             largest_timestamp: timestamp,
-            delta_of_largest: if by_log { last_offset_delta } else { largest.1 },
             stamp: (by_log || !as_it_is).then_some((kind, timestamp)),
         })
     }
