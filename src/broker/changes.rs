@@ -29,8 +29,19 @@ pub struct Flush {
     pub partition: TopicPartition,
     /// The files; one that is gone by now stands for its removal.
     pub files: Vec<String>,
-    /// The log is safe up to here when it is done.
-    pub up_to: Option<i64>,
+    /// What they are for.
+    pub purpose: FlushPurpose,
+}
+
+/// What must follow from a flush.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlushPurpose {
+    /// The log is safe up to this offset.
+    RecoveryPoint(i64),
+    /// Compacted segments can take the place of the old ones.
+    Swap,
+    /// Nothing: files were removed.
+    Removal,
 }
 
 /// Notes of one step.
@@ -47,6 +58,8 @@ pub struct Changes {
     pub withdrawn: SortedSet<TopicPartition>,
     /// Files to make durable at the end of the step.
     pub to_sync: SortedSet<String>,
+    /// Logs that were cut, and to which offset.
+    pub truncated: Vec<(TopicPartition, i64)>,
     /// Files to make durable in the background.
     pub flushes: Vec<Flush>,
     /// The log directory failed.
@@ -75,7 +88,13 @@ impl Changes {
                     self.log(level, "kafka.log.Log", text);
                 }
                 LogNote::Flush { files, up_to } => {
-                    self.flushes.push(Flush { partition, files, up_to: Some(up_to) });
+                    let purpose = FlushPurpose::RecoveryPoint(up_to);
+                    self.flushes.push(Flush { partition, files, purpose });
+                }
+                LogNote::Cleaner(text) => self.info("kafka.log.LogCleaner", text),
+                LogNote::FlushCleaned { files } => {
+                    let purpose = FlushPurpose::Swap;
+                    self.flushes.push(Flush { partition, files, purpose });
                 }
             }
         }

@@ -157,6 +157,19 @@ impl Partition {
         Ok(())
     }
 
+    /// Puts compacted segments in the place of the old ones; returns up to where the log is clean.
+    pub fn swap_cleaned(
+        &mut self,
+        volume: &mut Volume,
+        now: Time,
+        changes: &mut Changes,
+    ) -> Result<Option<i64>, LogError> {
+        let clean = self.log.swap_cleaned(volume, now)?;
+        changes.take_notes_of(&mut self.log);
+        self.shown = self.log.newest_records(volume, RECORDS_SHOWN_MAX);
+        Ok(clean)
+    }
+
     /// The log begins later than before.
     fn note_new_start(&mut self, volume: &Volume, changes: &mut Changes) {
         changes.take_notes_of(&mut self.log);

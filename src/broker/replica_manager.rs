@@ -7,6 +7,7 @@
 //! In Kafka: `kafka.server.ReplicaManager`, `kafka.log.LogManager`.
 
 mod append;
+mod cleaner;
 mod delete_records;
 mod fetch;
 mod follow;
@@ -36,6 +37,7 @@ use crate::wire::ErrorCode;
 use crate::wire::batch::Batches;
 use crate::wire::kafka::{AlterIsrResponse, AnyResponse};
 use append::DelayedProduce;
+use cleaner::CleanerState;
 use delete_records::DelayedDeleteRecords;
 use fetch::DelayedFetch;
 
@@ -75,6 +77,7 @@ pub struct ReplicaManager {
     next_checkpoint: Option<Time>,
     next_recovery_checkpoint: Option<Time>,
     next_retention_check: Option<Time>,
+    cleaner: CleanerState,
     /// Directories of deleted logs and when they go.
     deleted_dirs: Vec<(Time, String)>,
 }
@@ -101,6 +104,7 @@ impl ReplicaManager {
             next_checkpoint: None,
             next_recovery_checkpoint: None,
             next_retention_check: None,
+            cleaner: CleanerState::default(),
             deleted_dirs: Vec::new(),
             config: config.clone(),
         }
@@ -217,7 +221,11 @@ impl ReplicaManager {
             self.checkpoint_recovery_points(volume, now);
             self.checkpoint_log_start_offsets(volume);
         }
+        for (partition, offset) in std::mem::take(&mut self.changes.truncated) {
+            self.forget_cleaned(&partition, Some(offset));
+        }
         self.check_retention(volume, now);
+        self.run_cleaner(volume, now);
         self.delete_due_files(volume, now);
         for partition in std::mem::take(&mut self.changes.moved) {
             self.complete_delayed_produce(&partition);
@@ -272,6 +280,7 @@ impl ReplicaManager {
             at(self.alter_isr.next_deadline(), "AlterIsr retry"),
             at(self.next_deletion(), "file.delete.delay.ms"),
             at(self.next_retention_check, "retention check"),
+            at(self.next_cleaning(), "log cleaner"),
             at(self.delayed_delete_records.next_deadline(), "delete records time-out"),
             self.fetchers.next_wakeup(),
         ]

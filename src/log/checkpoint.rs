@@ -11,6 +11,8 @@ use std::fmt::Write;
 pub const REPLICATION_OFFSET: &str = "replication-offset-checkpoint";
 /// Offsets below which every log is known to be on the disk.
 pub const RECOVERY_POINT_OFFSET: &str = "recovery-point-offset-checkpoint";
+/// Offsets up to which logs were compacted.
+pub const CLEANER_OFFSET: &str = "cleaner-offset-checkpoint";
 /// Log start offsets of logs that do not begin where their first segment does.
 pub const LOG_START_OFFSET: &str = "log-start-offset-checkpoint";
 

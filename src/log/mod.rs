@@ -2,6 +2,7 @@
 //! Kafka writes them, the leader epoch cache, offset checkpoints and recovery after an unclean stop.
 
 pub mod checkpoint;
+mod cleaner;
 pub mod leader_epoch_cache;
 pub mod log_config;
 pub mod offset_index;
@@ -16,8 +17,8 @@ pub mod time_index;
 pub use leader_epoch_cache::LeaderEpochCache;
 pub use log_config::LogConfig;
 pub use partition_log::{
-    AppendError, AppendInfo, AppendOrigin, LogNote, PartitionLog, ReadError, StartOffsetReason,
-    delete_dir,
+    AppendError, AppendInfo, AppendOrigin, LogNote, LogToClean, PartitionLog, ReadError,
+    StartOffsetReason, delete_dir,
 };
 pub use producer_state::ProducerStateManager;
 pub use recovery::{LogError, LogStart, RecoveryReport};

@@ -3,14 +3,18 @@
 //! In Kafka: `kafka.log.Log`.
 
 mod append;
+mod compact;
 mod read;
 mod retention;
 mod truncate;
 mod validate;
 
 pub use append::{AppendError, AppendInfo, AppendOrigin};
+pub use compact::LogToClean;
 pub use read::ReadError;
 pub use retention::StartOffsetReason;
+
+use compact::Compaction;
 
 use super::checkpoint::{read_epochs, write_epochs};
 use super::leader_epoch_cache::LeaderEpochCache;
@@ -27,6 +31,14 @@ use crate::disk::Volume;
 pub enum LogNote {
     /// A log line of `kafka.log.Log`.
     Line(LogLevel, String),
+    /// A log line of `kafka.log.LogCleaner`.
+    Cleaner(String),
+    /// These files should become durable in the background; [`PartitionLog::cleaned_flushed_by`] is to
+    /// be told when they are.
+    FlushCleaned {
+        /// The files.
+        files: Vec<String>,
+    },
     /// These files should become durable in the background; [`PartitionLog::flushed_by`] is to be told
     /// when the log is safe up to this offset.
     Flush {
@@ -53,6 +65,8 @@ pub struct PartitionLog {
     deletions: Vec<(Time, String)>,
     epochs: LeaderEpochCache,
     recent: RecentBatches,
+    /// Compacted segments that wait for the disk.
+    compaction: Option<Compaction>,
     notes: Vec<LogNote>,
 }
 
@@ -94,6 +108,7 @@ impl PartitionLog {
             deletions: Vec::new(),
             epochs,
             recent,
+            compaction: None,
             notes: Vec::new(),
         };
         log.log_start_offset = start.log_start_offset.max(log.segments[0].base_offset());

@@ -80,10 +80,13 @@ pub(super) fn load_segments(
     epochs: &mut LeaderEpochCache,
 ) -> Result<(Vec<Segment>, RecoveryReport), LogError> {
     let mut report = RecoveryReport { checked: !start.is_clean, ..RecoveryReport::default() };
-    remove_temporary_files(volume, dir)?;
+    let swap_offsets = remove_temporary_files(volume, dir)?;
     let mut loader = Loader { volume, dir, config, start, epochs, segments: Vec::new() };
     for base_offset in segment_offsets(loader.volume, dir) {
         loader.load(base_offset, &mut report)?;
+    }
+    for base_offset in swap_offsets {
+        loader.complete_swap(base_offset, &mut report)?;
     }
     let segments = loader.segments;
     Ok((segments, report))
@@ -148,22 +151,70 @@ impl Loader<'_> {
         self.segments.push(segment);
         Ok(())
     }
+
+    /// Finishes putting a compacted segment in the place of others.
+    ///
+    /// In Kafka: `Log.completeSwapOperations`.
+    fn complete_swap(
+        &mut self,
+        base_offset: i64,
+        report: &mut RecoveryReport,
+    ) -> Result<(), LogError> {
+        let now_ms = self.start.now.as_millis();
+        let (mut swap, _) =
+            Segment::open(self.volume, self.dir, base_offset, SWAP, self.config, now_ms);
+        let path = swap.file().to_owned();
+        report.line(
+            LogLevel::Info,
+            format!("Found log file /{path} from interrupted swap operation, repairing."),
+        );
+        swap.recover(self.volume, self.config.index_interval_bytes, |_| ())?;
+        let (from, to) = (base_offset, swap.end_offset());
+        let replaced = |one: &Segment| {
+            one.base_offset() == from || (one.base_offset() < to && one.end_offset() > from)
+        };
+        for mut old in self.segments.extract_if(.., |one| replaced(one)) {
+            for file in old.change_file_suffixes(self.volume, "", DELETED)? {
+                self.volume.delete(&file)?;
+            }
+        }
+        swap.change_file_suffixes(self.volume, SWAP, "")?;
+        let at = self.segments.partition_point(|one| one.base_offset() < base_offset);
+        self.segments.insert(at, swap);
+        Ok(())
+    }
 }
 
-/// Removes what an earlier life had given up, and index files without a segment.
-fn remove_temporary_files(volume: &mut Volume, dir: &str) -> Result<(), LogError> {
+/// Removes what an earlier life had given up or not finished, and index files without a segment.
+/// Returns the base offsets of compacted segments that must still take the place of others: those of
+/// an operation that a not yet whole `.cleaned` file belongs to must not.
+///
+/// In Kafka: `Log.removeTempFilesAndCollectSwapFiles`.
+fn remove_temporary_files(volume: &mut Volume, dir: &str) -> Result<Vec<i64>, LogError> {
     let prefix = format!("{dir}/");
     let names: Vec<String> = volume.list(&prefix).map(str::to_owned).collect();
+    let offset = |name: &str| name.get(prefix.len()..prefix.len() + 20)?.parse::<i64>().ok();
+    let cleaned = names.iter().filter(|name| name.ends_with(CLEANED));
+    let least_cleaned = cleaned.filter_map(|name| offset(name)).min().unwrap_or(i64::MAX);
+    let mut swaps = Vec::new();
     for name in names {
+        if let Some(whole) = name.strip_suffix(SWAP) {
+            match offset(&name).filter(|offset| *offset < least_cleaned) {
+                Some(offset) if whole.ends_with(LOG) => swaps.push(offset),
+                Some(_) => {}
+                None => volume.delete(&name)?,
+            }
+            continue;
+        }
         let orphan = [INDEX, TIME_INDEX, TRANSACTION_INDEX].iter().any(|kind| {
             let stem = name.strip_suffix(kind);
             stem.is_some_and(|stem| volume.len(&format!("{stem}{LOG}")).is_none())
         });
-        if orphan || name.ends_with(DELETED) {
+        if orphan || name.ends_with(DELETED) || name.ends_with(CLEANED) {
             volume.delete(&name)?;
         }
     }
-    Ok(())
+    Ok(swaps)
 }
 
 /// The base offsets of the `.log` files in `dir`; other names are not segments.

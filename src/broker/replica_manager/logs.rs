@@ -4,7 +4,7 @@
 
 use super::ReplicaManager;
 use crate::base::{SortedMap, SortedSet, Span, StableHasher, Time, TopicPartition, TraceEvent};
-use crate::broker::changes::Flush;
+use crate::broker::changes::{Flush, FlushPurpose};
 use crate::broker::partition::Partition;
 use crate::cluster::TopicConfig;
 use crate::disk::Volume;
@@ -62,6 +62,7 @@ impl ReplicaManager {
             self.deleted_dirs.push((now + self.partition_config("").log.file_delete_delay, dir));
         }
         self.next_retention_check = Some(now + INITIAL_TASK_DELAY);
+        self.start_cleaner(volume, now);
         // A follower may lag up to one and a half times the limit before it is noticed.
         self.next_isr_check = Some(now + self.isr_check_interval());
         self.next_recovery_checkpoint =
@@ -107,7 +108,11 @@ impl ReplicaManager {
 
     /// Background syncs of the files of `flush` are done at `at`.
     pub fn flushed_by(&mut self, flush: &Flush, at: Time) {
-        let Some(up_to) = flush.up_to else { return };
+        let up_to = match flush.purpose {
+            FlushPurpose::RecoveryPoint(up_to) => up_to,
+            FlushPurpose::Swap => return self.cleaned_flushed_by(&flush.partition, at),
+            FlushPurpose::Removal => return,
+        };
         if let Some(log) = self.logs_mut().find(|log| *log.partition() == flush.partition) {
             log.flushed_by(at, up_to);
         }
@@ -121,7 +126,8 @@ impl ReplicaManager {
                 Ok(files) if files.is_empty() => {}
                 Ok(files) => {
                     let partition = log.partition().clone();
-                    flushes.push(Flush { partition, files, up_to: None });
+                    let purpose = FlushPurpose::Removal;
+                    flushes.push(Flush { partition, files, purpose });
                 }
                 Err(error) => failure = Some(error),
             }
@@ -135,7 +141,7 @@ impl ReplicaManager {
         }
     }
 
-    fn write_checkpoint(
+    pub(super) fn write_checkpoint(
         &mut self,
         volume: &mut Volume,
         name: &str,
@@ -224,7 +230,8 @@ impl ReplicaManager {
             let Some(partition) = partition_of(name) else { continue };
             let text = format!("Deleted log for partition {partition} in /{dir}.");
             self.changes.info(LOG_MANAGER, text);
-            self.changes.flushes.push(Flush { partition, files, up_to: None });
+            let purpose = FlushPurpose::Removal;
+            self.changes.flushes.push(Flush { partition, files, purpose });
         }
         Ok(())
     }

@@ -227,6 +227,7 @@ impl ReplicaManager {
         let hosted = self.partitions.remove(id).map(Partition::into_log);
         let log = hosted.or_else(|| self.logs.remove(id));
         self.checkpointed.remove(id);
+        self.forget_cleaned(id, None);
         if !self.partitions.keys().any(|known| known.topic == id.topic) {
             // A topic of the same name that is created later may have other settings.
             self.topic_configs.remove(&id.topic);

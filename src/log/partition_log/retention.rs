@@ -60,6 +60,10 @@ impl PartitionLog {
         now: Time,
     ) -> Result<usize, LogError> {
         let mut count = 0;
+        if self.is_compacting() {
+            // Its segments are about to be replaced; the next look finds what is left of them.
+            return Ok(0);
+        }
         if self.config.delete {
             count += self.delete_oversized(volume, high_watermark, now)?;
             count += self.delete_outdated(volume, high_watermark, now)?;

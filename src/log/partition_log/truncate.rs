@@ -28,6 +28,7 @@ impl PartitionLog {
             }
             return Ok(None);
         }
+        self.abort_compaction(volume)?;
         if offset < self.segments[0].base_offset() {
             self.truncate_fully_and_start_at(volume, offset, now)?;
             return Ok(Some((before, offset)));
@@ -66,6 +67,7 @@ impl PartitionLog {
         offset: i64,
         now: Time,
     ) -> Result<(), LogError> {
+        self.abort_compaction(volume)?;
         for segment in std::mem::take(&mut self.segments) {
             self.delete_segment(volume, segment, now)?;
         }
