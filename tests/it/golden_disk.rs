@@ -104,7 +104,9 @@ fn a_leader_writes_the_same_bytes() {
         let id = TopicPartition::new(topic, partition);
         let (golden, mut volume) = (golden_of(&id), Volume::default());
         let mut log = open(&mut volume, &id, true);
-        for name in golden.list(&format!("{id}/")).filter(|name| name.ends_with(".log")) {
+        for name in
+            golden.list(&format!("{id}/")).filter(|name| name.strip_suffix(".log").is_some())
+        {
             for batch in Batches::new(golden.read(name).expect("a segment")) {
                 let epoch = batch.partition_leader_epoch();
                 let mut sent = batch.bytes().to_vec();
