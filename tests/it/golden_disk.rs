@@ -3,13 +3,14 @@
 
 use kafkarium::base::{SortedMap, Time, TopicPartition};
 use kafkarium::disk::Volume;
-use kafkarium::host::tcp::DataDir;
 use kafkarium::log::checkpoint::{
     LOG_START_OFFSET, RECOVERY_POINT_OFFSET, REPLICATION_OFFSET, read_offset_checkpoint,
     read_offsets, write_offset_checkpoint,
 };
 use kafkarium::log::{AppendOrigin, LogConfig, LogStart, PartitionLog, StartOffsetReason};
 use kafkarium::wire::batch::{Batches, RecordBatchMut};
+use std::fs;
+use std::path::Path;
 
 const NOW: Time = Time::from_millis(1_795_382_800_000);
 const PARTITIONS: [(&str, i32); 9] = [
@@ -25,8 +26,23 @@ const PARTITIONS: [(&str, i32); 9] = [
 ];
 
 fn golden(broker: i32) -> Volume {
-    let data = DataDir::open("tests/golden/disk").expect("the recordings");
-    data.load(&format!("kafka-logs-{broker}")).expect("a log directory")
+    let mut volume = Volume::default();
+    let root = Path::new("tests/golden/disk").join(format!("kafka-logs-{broker}"));
+    read_into(&mut volume, &root, "");
+    volume
+}
+
+fn read_into(volume: &mut Volume, dir: &Path, prefix: &str) {
+    for entry in fs::read_dir(dir).expect("the recordings") {
+        let path = entry.expect("an entry").path();
+        let file = path.file_name().and_then(|name| name.to_str()).expect("a name");
+        let name = format!("{prefix}{file}");
+        if path.is_dir() {
+            read_into(volume, &path, &format!("{name}/"));
+        } else {
+            volume.append(&name, &fs::read(&path).expect("a file")).expect("room");
+        }
+    }
 }
 
 fn config(topic: &str) -> LogConfig {
