@@ -240,8 +240,8 @@ impl Database {
 
     /// Makes everything appended so far safe.
     pub(super) fn sync(&mut self, ctx: &mut Ctx) -> Result<(), DatabaseError> {
-        if let Some(file) = self.log.take_unsynced() {
-            ctx.fsync(file)?;
+        for file in self.log.take_unsynced() {
+            ctx.fsync(&file)?;
         }
         Ok(())
     }

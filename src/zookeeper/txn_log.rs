@@ -5,6 +5,7 @@
 //! In ZooKeeper: `server.persistence.FileTxnLog`.
 
 use super::txn::{Txn, TxnHeader, decode, encode, get, put};
+use crate::base::SortedSet;
 use crate::disk::{DiskError, Volume};
 use crate::wire::{DecodeError, Reader, Writer};
 use bytes::Bytes;
@@ -84,13 +85,14 @@ fn next_record(reader: &mut Reader) -> Option<Bytes> {
 pub(super) struct TxnLog {
     directory: String,
     current: Option<String>,
-    unsynced: bool,
+    /// Files that something was appended to since their last sync; one, unless the log was rolled.
+    unsynced: SortedSet<String>,
 }
 
 impl TxnLog {
     /// A log in `directory` (`version-2/`). The first append of a life begins a new file.
     pub(super) fn new(directory: &str) -> Self {
-        Self { directory: directory.to_owned(), current: None, unsynced: false }
+        Self { directory: directory.to_owned(), current: None, unsynced: SortedSet::new() }
     }
 
     /// The log files of `volume`, oldest first.
@@ -124,14 +126,14 @@ impl TxnLog {
         put(&mut writer, &record);
         writer.put(&[END_OF_RECORD]);
         volume.append(&name, &writer.finish())?;
+        self.unsynced.insert(name.clone());
         self.current = Some(name);
-        self.unsynced = true;
         Ok(begun)
     }
 
-    /// The file that must be synced before anything appended so far may be answered.
-    pub(super) fn take_unsynced(&mut self) -> Option<&str> {
-        std::mem::take(&mut self.unsynced).then_some(self.current.as_deref()).flatten()
+    /// The files that must be synced before anything appended so far may be answered.
+    pub(super) fn take_unsynced(&mut self) -> SortedSet<String> {
+        std::mem::take(&mut self.unsynced)
     }
 
     /// The next append begins a new file.

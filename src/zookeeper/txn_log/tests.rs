@@ -52,3 +52,19 @@ fn a_flipped_byte_ends_the_log_and_is_never_believed() {
         assert_eq!(file.txns[..], whole.txns[..file.txns.len()]);
     }
 }
+
+#[test]
+fn what_was_appended_before_a_roll_is_synced_too() {
+    let (mut log, mut volume) = (TxnLog::new("version-2/"), Volume::default());
+    let mut append = |log: &mut TxnLog, zxid| {
+        let header = TxnHeader { session: 1, cxid: 1, zxid, time_ms: 0 };
+        log.append(&header, &Txn::CloseSession, &mut volume).unwrap();
+    };
+    append(&mut log, 1);
+    log.roll();
+    append(&mut log, 2);
+    append(&mut log, 3);
+    let files: Vec<String> = log.take_unsynced().into_iter().collect();
+    assert_eq!(files, ["version-2/log.1", "version-2/log.2"]);
+    assert!(log.take_unsynced().is_empty());
+}
