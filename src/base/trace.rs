@@ -145,6 +145,16 @@ pub enum TraceEvent {
     PartitionWentOffline { partition: TopicPartition, leader_epoch: i32, isr: Vec<BrokerId> },
     /// A topic was created.
     TopicCreated { topic: String, partitions: i32, replication_factor: i32 },
+    /// The last replica of a topic is gone, and so is the topic.
+    TopicDeleted { topic: String },
+    /// The controller gave a partition another assignment; `replicas` holds those being added and
+    /// removed too.
+    ReplicasReassigned {
+        partition: TopicPartition,
+        replicas: Vec<BrokerId>,
+        adding: Vec<BrokerId>,
+        removing: Vec<BrokerId>,
+    },
 
     // ---- replicas ----
     /// A replica became the leader.

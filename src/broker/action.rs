@@ -6,7 +6,8 @@
 //! `ControllerChannelManager`, `RequestChannel` and `ReplicaManager.appendRecords`.
 
 use crate::base::trace::LogLevel;
-use crate::base::{BrokerId, Endpoint, TraceEvent};
+use crate::base::{BrokerId, Endpoint, SortedMap, TopicPartition, TraceEvent};
+use crate::broker::api_error::ApiError;
 use crate::broker::kafka_zk::Op;
 use crate::wire::ErrorCode;
 use crate::wire::kafka::{AnyRequest, AnyResponse};
@@ -82,6 +83,14 @@ pub enum Action<Z = Infallible, N = Infallible> {
         /// With what; written in the version of the request.
         response: AnyResponse,
     },
+    /// The controller has held the elections that a request asked for. The request is answered once
+    /// the new leaders are known here.
+    ElectionHeld {
+        /// The request.
+        token: RequestToken,
+        /// What came of it.
+        results: ElectionResults,
+    },
     /// Put an event into the trace.
     Trace(TraceEvent),
     /// Write a server log line.
@@ -117,6 +126,9 @@ pub enum Action<Z = Infallible, N = Infallible> {
     /// End the process with a failure: what Kafka does on a fatal error.
     Exit(String),
 }
+
+/// What elections came to: the new leader of each partition, or why there is none.
+pub type ElectionResults = SortedMap<TopicPartition, Result<i32, ApiError>>;
 
 /// Outcome of an append for the group coordinator.
 pub type AppendOutcome = Result<i64, ErrorCode>;

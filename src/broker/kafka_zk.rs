@@ -21,6 +21,13 @@ pub enum Write {
         /// With which data; none is null.
         data: Option<Bytes>,
     },
+    /// Make a persistent znode whose name ZooKeeper ends with the next number.
+    CreateSequential {
+        /// Where, and how its name begins.
+        path: String,
+        /// With which data.
+        data: Bytes,
+    },
     /// Write the data of a znode of this version, −1 for any.
     SetData {
         /// Where.
@@ -156,7 +163,10 @@ impl Write {
     /// The path that is changed.
     pub fn path(&self) -> &str {
         match self {
-            Self::Create { path, .. } | Self::SetData { path, .. } | Self::Delete { path } => path,
+            Self::Create { path, .. }
+            | Self::CreateSequential { path, .. }
+            | Self::SetData { path, .. }
+            | Self::Delete { path } => path,
         }
     }
 }
@@ -169,6 +179,12 @@ impl Write {
                 data: data.clone(),
                 acl: Acl::open(),
                 flags: create_mode::PERSISTENT,
+            }),
+            Self::CreateSequential { path, data } => MultiOperation::Create(CreateRequest {
+                path: path.clone(),
+                data: Some(data.clone()),
+                acl: Acl::open(),
+                flags: create_mode::PERSISTENT_SEQUENTIAL,
             }),
             Self::SetData { path, data, version } => MultiOperation::SetData(SetDataRequest {
                 path: path.clone(),

@@ -4,8 +4,10 @@
 pub mod action;
 pub mod admin_manager;
 pub mod alter_isr;
+pub mod api_error;
 pub mod changes;
 pub mod controller;
+pub mod delayed_elect_leader;
 pub mod fetcher;
 pub mod group;
 pub mod handlers;

@@ -176,9 +176,21 @@ impl ReplicaManager {
         self.topic_configs.contains_key(topic)
     }
 
+    /// Takes in what topics are by default from now on.
+    pub fn set_broker_config(&mut self, config: &BrokerConfig) {
+        self.config.topic_defaults.clone_from(&config.topic_defaults);
+        for topic in self.topic_configs.keys().cloned().collect::<Vec<_>>() {
+            self.apply_topic_config(&topic);
+        }
+    }
+
     /// Takes in the settings of `topic`.
     pub fn set_topic_config(&mut self, topic: &str, config: Properties) {
         self.topic_configs.insert(topic.to_owned(), config);
+        self.apply_topic_config(topic);
+    }
+
+    fn apply_topic_config(&mut self, topic: &str) {
         let settings = self.partition_config(topic);
         for (id, partition) in &mut self.partitions {
             if id.topic == topic {

@@ -8,7 +8,9 @@
 //!
 //! In Kafka: `kafka.server.KafkaServer`, `BrokerState`.
 
+mod admin;
 mod apply;
+mod config_changes;
 mod groups;
 mod requests;
 mod shutdown;
@@ -20,6 +22,7 @@ use super::action::Node;
 use super::admin_manager::{AdminManager, AdminTag};
 use super::changes::Flush;
 use super::controller::{ChannelTag, Controller, ZkTag as ControllerTag};
+use super::delayed_elect_leader::DelayedElections;
 use super::group::{GroupCoordinator, GroupZkTag};
 use super::metadata_cache::MetadataCache;
 use super::producer_id_manager::{ProducerIdManager, ProducerIdTag};
@@ -28,11 +31,12 @@ use super::socket_server::SocketServer;
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
 use crate::base::{BrokerId, ConnId, Span, Time};
-use crate::cluster::BrokerConfig;
+use crate::cluster::{BrokerConfig, DynamicBrokerConfig};
 use crate::network::{NetworkClient, NetworkConfig};
 use crate::node::{ConfigError, Ctx, Input, LinkInput, Process, ProcessSpec, ProcessView};
 use crate::zk_client::ZkClient;
 use apply::ToController;
+use config_changes::ConfigChanges;
 use requests::ParkedLeaderAndIsr;
 use shutdown::ControlledShutdown;
 use startup::Startup;
@@ -62,7 +66,11 @@ enum ZkTag {
 
 /// A broker.
 pub struct Broker {
+    /// The configs that hold now.
     config: BrokerConfig,
+    /// The same, with where each comes from.
+    dynamic_config: DynamicBrokerConfig,
+    config_changes: ConfigChanges,
     life: Life,
     startup: Startup,
     shutdown: ControlledShutdown,
@@ -77,6 +85,7 @@ pub struct Broker {
     replicas: ReplicaManager,
     controller: Controller,
     admin: AdminManager,
+    elections: DelayedElections,
     groups: GroupCoordinator,
     /// Latency of its disk.
     disk_latency: Span,
@@ -94,16 +103,15 @@ pub struct Broker {
 impl Broker {
     /// A broker with the configuration of the process.
     pub fn new(spec: &ProcessSpec) -> Result<Self, ConfigError> {
-        let mut config = BrokerConfig::of(&spec.properties)?;
+        let mut dynamic_config = DynamicBrokerConfig::new(&spec.properties)?;
+        dynamic_config.advertise(&spec.host);
+        let config = dynamic_config.current().clone();
         if config.broker_id < 0 {
             return Err(ConfigError {
                 key: "broker.id".to_owned(),
                 value: config.broker_id.to_string(),
                 reason: "Value must be at least 0".to_owned(),
             });
-        }
-        if config.advertised_listener.host.is_empty() {
-            config.advertised_listener.host.clone_from(&spec.host);
         }
         let connect = spec.properties.get("zookeeper.connect").unwrap_or("localhost:2181");
         let zookeeper = ZkClient::new(connect, config.zookeeper_session_timeout)?;
@@ -129,7 +137,8 @@ impl Broker {
             metadata: MetadataCache::default(),
             replicas: ReplicaManager::new(&config),
             controller: Controller::new(me, config.clone(), rng.clone()),
-            admin: AdminManager::new(me, config.clone(), rng.clone()),
+            admin: AdminManager::new(me, dynamic_config.clone(), rng.clone()),
+            elections: DelayedElections::default(),
             groups: GroupCoordinator::new(me, config.clone(), rng, spec.sync_latency),
             disk_latency: spec.sync_latency,
             producer_ids: ProducerIdManager::new(me),
@@ -143,6 +152,8 @@ impl Broker {
             ),
             to_controller: NetworkClient::new(&me.to_string(), channel(config.request_timeout)),
             parked: VecDeque::new(),
+            config_changes: ConfigChanges::default(),
+            dynamic_config,
             config,
         })
     }
@@ -205,6 +216,8 @@ impl Broker {
         self.apply_controller(actions, ctx);
         let actions = self.admin.on_wake(ctx.now(), &self.metadata);
         self.apply_admin(actions, ctx);
+        let answered = self.elections.expire(ctx.now(), &self.metadata);
+        self.answer_elections(answered, ctx);
         let actions = self.groups.on_wake(ctx.now());
         self.apply_group(actions, ctx);
         self.check_startup_deadline(ctx);
@@ -319,6 +332,7 @@ impl Process for Broker {
             self.groups.next_wakeup(),
             own(self.startup.deadline, "zookeeper.connection.timeout.ms"),
             own(self.shutdown.retry_at, "controlled shutdown retry"),
+            own(self.elections.next_deadline(), "leader election timeout"),
             if self.is_serving() { self.replicas.next_wakeup() } else { None },
         ]
         .into_iter()

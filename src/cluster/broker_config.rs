@@ -3,12 +3,14 @@
 //!
 //! In Kafka: kafka.server.KafkaConfig.
 
+pub mod dynamic;
 mod keys;
 
-use super::config_def::{ConfigValues, conflict, span_of_millis};
+use super::config_def::{ConfigKey, ConfigValues, conflict, span_of_millis};
 use super::topic_config::TopicConfig;
-use crate::base::{Endpoint, SortedSet, Span};
+use crate::base::{Endpoint, Span};
 use crate::node::{ConfigError, Properties};
+pub use dynamic::DynamicBrokerConfig;
 pub use keys::BROKER_CONFIG_KEYS;
 use serde::{Deserialize, Serialize};
 
@@ -129,8 +131,6 @@ pub struct BrokerConfig {
     pub transaction_state_log_segment_bytes: i32,
     /// What a topic has unless it sets its own, by topic config key.
     pub topic_defaults: Properties,
-    /// Which of them this broker's own properties set: STATIC_BROKER_CONFIG, not DEFAULT_CONFIG.
-    pub static_topic_defaults: SortedSet<String>,
 }
 
 impl BrokerConfig {
@@ -217,7 +217,6 @@ impl BrokerConfig {
             transaction_state_log_min_isr: values.int("transaction.state.log.min.isr"),
             transaction_state_log_segment_bytes: values.int("transaction.state.log.segment.bytes"),
             topic_defaults: topic_defaults(&values),
-            static_topic_defaults: static_topic_defaults(properties),
         };
         TopicConfig::of(&config.topic_defaults)?;
         Ok(config)
@@ -266,13 +265,6 @@ fn topic_defaults(values: &ConfigValues<'_>) -> Properties {
         defaults.set("flush.ms", flush.to_string());
     }
     defaults
-}
-
-/// Topic configs whose broker config `properties` set.
-fn static_topic_defaults(properties: &Properties) -> SortedSet<String> {
-    let synonyms = keys::TOPIC_CONFIG_SYNONYMS.iter().chain(keys::TOPIC_CONFIG_TIME_SYNONYMS);
-    let is_set = |(_, broker_key): &&(&str, &str)| properties.get(broker_key).is_some();
-    synonyms.filter(is_set).map(|(topic_key, _)| (*topic_key).to_owned()).collect()
 }
 
 /// `PLAINTEXT://host:port`, of which only the first listener is used; the host may be empty.

@@ -10,7 +10,7 @@ pub mod topic_name;
 pub mod znode_data;
 pub mod znode_path;
 
-pub use broker_config::BrokerConfig;
+pub use broker_config::{BrokerConfig, DynamicBrokerConfig};
 pub use config_def::{ConfigKey, ConfigType};
 pub use replica_assignment::{AssignmentError, BrokerMetadata, assign_replicas_to_brokers};
 pub use topic_config::TopicConfig;

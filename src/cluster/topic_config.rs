@@ -3,10 +3,11 @@
 //! In Kafka: kafka.log.LogConfig, org.apache.kafka.common.config.TopicConfig.
 
 use super::config_def::ConfigType::{Boolean, Double, Int, List, Long, String as Text};
-use super::config_def::{ConfigKey, ConfigValues, Valid, conflict, unknown_names};
+use super::config_def::{ConfigKey, ConfigValues, Valid, unknown_names};
 use crate::base::Span;
 use crate::node::{ConfigError, Properties};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 const COMPRESSION_TYPES: &[&str] = &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"];
 const CLEANUP_POLICIES: &[&str] = &["compact", "delete"];
@@ -137,27 +138,54 @@ impl TopicConfig {
             segment_ms: values.long("segment.ms"),
             unclean_leader_election_enable: values.boolean("unclean.leader.election.enable"),
         };
-        let (min, max) = (config.min_compaction_lag_ms, config.max_compaction_lag_ms);
-        if config.compact && min > max {
-            let reason = format!(
-                "conflict topic config setting min.compaction.lag.ms ({min}) > \
-                 max.compaction.lag.ms ({max})"
-            );
-            return Err(conflict("min.compaction.lag.ms", min, reason));
-        }
         Ok(config)
     }
 }
 
+/// Why configs of a topic are refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum InvalidTopicConfig {
+    /// There is no config of that name (InvalidConfigurationException).
+    UnknownName(String),
+    /// A value cannot be used (ConfigException).
+    Value(ConfigError),
+    /// Two values cannot be used together (InvalidConfigurationException).
+    CompactionLags {
+        /// `min.compaction.lag.ms`.
+        min: i64,
+        /// `max.compaction.lag.ms`.
+        max: i64,
+    },
+}
+
+impl fmt::Display for InvalidTopicConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownName(name) => write!(f, "Unknown topic config name: {name}"),
+            Self::Value(error) => write!(f, "{error}"),
+            Self::CompactionLags { min, max } => write!(
+                f,
+                "conflict topic config setting min.compaction.lag.ms ({min}) > \
+                 max.compaction.lag.ms ({max})"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for InvalidTopicConfig {}
+
 /// Refuses configs of a topic that is to be created or altered, in Kafka's words.
-pub fn validate(properties: &Properties) -> Result<(), String> {
+pub fn validate(properties: &Properties) -> Result<(), InvalidTopicConfig> {
     let names = properties.0.keys().map(String::as_str);
     if let Some(unknown) = unknown_names(TOPIC_CONFIG_KEYS, names).first() {
-        return Err(format!("Unknown topic config name: {unknown}"));
+        return Err(InvalidTopicConfig::UnknownName((*unknown).to_owned()));
     }
-    TopicConfig::of(properties).map(|_| ()).map_err(|error| {
-        if error.reason.starts_with("conflict") { error.reason } else { error.to_string() }
-    })
+    let config = TopicConfig::of(properties).map_err(InvalidTopicConfig::Value)?;
+    let (min, max) = (config.min_compaction_lag_ms, config.max_compaction_lag_ms);
+    if min > max {
+        return Err(InvalidTopicConfig::CompactionLags { min, max });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -178,7 +206,8 @@ mod tests {
 
     #[test]
     fn bad_values_are_refused_in_kafkas_words() {
-        let refused = |key, value| validate(&Properties::of([(key, value)])).unwrap_err();
+        let refused =
+            |key, value| validate(&Properties::of([(key, value)])).unwrap_err().to_string();
         assert_eq!(refused("foo", "1"), "Unknown topic config name: foo");
         assert_eq!(
             refused("retention.ms", "abc"),
@@ -204,7 +233,7 @@ mod tests {
             ("max.compaction.lag.ms", "4"),
         ]);
         assert_eq!(
-            validate(&conflicting).unwrap_err(),
+            validate(&conflicting).unwrap_err().to_string(),
             "conflict topic config setting min.compaction.lag.ms (5) > max.compaction.lag.ms (4)"
         );
     }

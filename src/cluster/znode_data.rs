@@ -3,7 +3,7 @@
 //!
 //! In Kafka: kafka.zk.ZkData.
 
-use crate::base::{BrokerId, Endpoint, SortedMap};
+use crate::base::{BrokerId, Endpoint, SortedMap, SortedSet, TopicPartition};
 use crate::wire::Uuid;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -167,6 +167,50 @@ impl ReplicaAssignment {
     pub fn target_replicas(&self) -> Vec<i32> {
         self.replicas.iter().copied().filter(|id| !self.removing_replicas.contains(id)).collect()
     }
+
+    /// The replicas as they were before the reassignment.
+    pub fn origin_replicas(&self) -> Vec<i32> {
+        self.replicas.iter().copied().filter(|id| !self.adding_replicas.contains(id)).collect()
+    }
+
+    /// The assignment on the way to `target`: all of its replicas first, then those that will go.
+    #[must_use]
+    pub fn reassign_to(&self, target: &[i32]) -> Self {
+        let origin = self.origin_replicas();
+        let mut replicas: Vec<i32> = Vec::new();
+        for id in target.iter().chain(&origin) {
+            if !replicas.contains(id) {
+                replicas.push(*id);
+            }
+        }
+        let without = |others: &[i32]| {
+            replicas.iter().copied().filter(|id| !others.contains(id)).collect::<Vec<_>>()
+        };
+        let (adding_replicas, removing_replicas) = (without(&origin), without(target));
+        Self { replicas, adding_replicas, removing_replicas }
+    }
+
+    /// Takes a replica out.
+    pub fn remove_replica(&mut self, broker: i32) {
+        for replicas in [&mut self.replicas, &mut self.adding_replicas, &mut self.removing_replicas]
+        {
+            replicas.retain(|id| *id != broker);
+        }
+    }
+}
+
+/// As Kafka prints it in its logs.
+impl fmt::Display for ReplicaAssignment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |ids: &[i32]| ids.iter().map(i32::to_string).collect::<Vec<_>>().join(",");
+        write!(
+            f,
+            "ReplicaAssignment(replicas={}, addingReplicas={}, removingReplicas={})",
+            list(&self.replicas),
+            list(&self.adding_replicas),
+            list(&self.removing_replicas)
+        )
+    }
 }
 
 /// `/brokers/topics/T`.
@@ -279,6 +323,105 @@ impl ConfigOverrides {
     }
 }
 
+/// `/config/changes/config_change_N`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ConfigChange {
+    version: i32,
+    /// What has new configs, such as `topics/orders` or `brokers/1`.
+    pub entity_path: String,
+}
+
+impl ConfigChange {
+    /// A change of the configs of `entity_path`.
+    pub fn of(entity_path: impl Into<String>) -> Self {
+        Self { version: 2, entity_path: entity_path.into() }
+    }
+
+    /// Its JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        json(self)
+    }
+
+    /// Reads its JSON.
+    pub fn from_json(data: &[u8]) -> Result<Self, BadZnode> {
+        parse("the config change from zookeeper", data)
+    }
+}
+
+/// `/admin/reassign_partitions`: the replicas that partitions shall have.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PartitionReassignments(pub SortedMap<TopicPartition, Vec<i32>>);
+
+#[derive(Serialize, Deserialize)]
+struct ReassignmentJson {
+    topic: String,
+    partition: i32,
+    replicas: Vec<i32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReassignmentsJson {
+    version: i32,
+    partitions: Vec<ReassignmentJson>,
+}
+
+impl PartitionReassignments {
+    /// Its JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        let partitions = self.0.iter().map(|(partition, replicas)| ReassignmentJson {
+            topic: partition.topic.clone(),
+            partition: partition.partition,
+            replicas: replicas.clone(),
+        });
+        json(&ReassignmentsJson { version: 1, partitions: partitions.collect() })
+    }
+
+    /// Reads its JSON.
+    pub fn from_json(data: &[u8]) -> Result<Self, BadZnode> {
+        let value: ReassignmentsJson = parse("the partition reassignment from zookeeper", data)?;
+        let partitions = value.partitions.into_iter();
+        Ok(Self(
+            partitions
+                .map(|one| (TopicPartition::new(one.topic, one.partition), one.replicas))
+                .collect(),
+        ))
+    }
+}
+
+/// `/admin/preferred_replica_election`: partitions whose preferred replica shall lead.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PreferredReplicaElection(pub SortedSet<TopicPartition>);
+
+#[derive(Serialize, Deserialize)]
+struct PartitionJson {
+    topic: String,
+    partition: i32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ElectionJson {
+    version: i32,
+    partitions: Vec<PartitionJson>,
+}
+
+impl PreferredReplicaElection {
+    /// Its JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        let partitions = self
+            .0
+            .iter()
+            .map(|one| PartitionJson { topic: one.topic.clone(), partition: one.partition });
+        json(&ElectionJson { version: 1, partitions: partitions.collect() })
+    }
+
+    /// Reads its JSON.
+    pub fn from_json(data: &[u8]) -> Result<Self, BadZnode> {
+        let value: ElectionJson = parse("the preferred replica election from zookeeper", data)?;
+        let partitions = value.partitions.into_iter();
+        Ok(Self(partitions.map(|one| TopicPartition::new(one.topic, one.partition)).collect()))
+    }
+}
+
 /// `/cluster/id`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ClusterId {
@@ -388,6 +531,33 @@ mod tests {
     }
 
     #[test]
+    fn a_reassignment_holds_old_and_new_replicas_until_it_is_done() {
+        let check = |from: &ReplicaAssignment, to: &[i32], expected: [&[i32]; 3]| {
+            let [replicas, adding_replicas, removing_replicas] = expected.map(<[i32]>::to_vec);
+            let expected = ReplicaAssignment { replicas, adding_replicas, removing_replicas };
+            assert_eq!(from.reassign_to(to), expected);
+            expected
+        };
+        let still = ReplicaAssignment::of(vec![1, 2, 3]);
+        let moving = check(&still, &[4, 2], [&[4, 2, 1, 3], &[4], &[1, 3]]);
+        assert_eq!(
+            (moving.origin_replicas(), moving.target_replicas()),
+            (vec![2, 1, 3], vec![4, 2])
+        );
+        // Another goal on the way, and the way back.
+        check(&moving, &[5], [&[5, 2, 1, 3], &[5], &[2, 1, 3]]);
+        check(&moving, &moving.origin_replicas(), [&[2, 1, 3], &[], &[]]);
+        check(&still, &[3, 2, 1], [&[3, 2, 1], &[], &[]]);
+        let mut less = moving.clone();
+        less.remove_replica(3);
+        less.remove_replica(4);
+        assert_eq!(
+            less.to_string(),
+            "ReplicaAssignment(replicas=2,1, addingReplicas=, removingReplicas=1)"
+        );
+    }
+
+    #[test]
     fn partition_states_and_controllers_are_kafkas() {
         let recorded =
             r#"{"controller_epoch":1,"leader":1,"version":1,"leader_epoch":0,"isr":[1,2]}"#;
@@ -401,6 +571,16 @@ mod tests {
         let recorded = r#"{"version":1,"config":{"min.insync.replicas":"2"}}"#;
         let config = ConfigOverrides::from_json(recorded.as_bytes()).unwrap();
         assert_eq!(String::from_utf8(config.to_json()).unwrap(), recorded);
+        let recorded = r#"{"version":2,"entity_path":"topics/t6"}"#;
+        let change = ConfigChange::from_json(recorded.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(change.to_json()).unwrap(), recorded);
+        let recorded =
+            r#"{"version":1,"partitions":[{"topic":"t","partition":1,"replicas":[3,1]}]}"#;
+        let moves = PartitionReassignments::from_json(recorded.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(moves.to_json()).unwrap(), recorded);
+        let recorded = r#"{"version":1,"partitions":[{"topic":"t","partition":1}]}"#;
+        let election = PreferredReplicaElection::from_json(recorded.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(election.to_json()).unwrap(), recorded);
         assert!(ClusterId::from_json(&ClusterId::new("aRPO4LseSk2YrB6JFGfVuQ").to_json()).is_ok());
     }
 }

@@ -20,6 +20,10 @@ pub const CLUSTER_ID: &str = "/cluster/id";
 pub const FEATURE: &str = "/feature";
 /// Topics that wait for their deletion.
 pub const DELETE_TOPICS: &str = "/admin/delete_topics";
+/// Partitions that a tool of old wants moved.
+pub const REASSIGN_PARTITIONS: &str = "/admin/reassign_partitions";
+/// Partitions that a tool of old wants led by their preferred replica.
+pub const PREFERRED_REPLICA_ELECTION: &str = "/admin/preferred_replica_election";
 /// Config changes that brokers have to hear of.
 pub const CONFIG_CHANGES: &str = "/config/changes";
 /// Beginning of the name of a config change.
@@ -79,6 +83,19 @@ pub fn partition_state(partition: &TopicPartition) -> String {
 /// Configs of a topic.
 pub fn topic_config(topic: &str) -> String {
     format!("/config/topics/{topic}")
+}
+
+/// Configs of an entity that a config change names, such as `topics/orders`.
+pub fn entity_config(entity_path: &str) -> String {
+    format!("/config/{entity_path}")
+}
+
+/// Configs of a broker, or of all.
+pub fn broker_config(broker: Option<i32>) -> String {
+    match broker {
+        Some(id) => format!("/config/brokers/{id}"),
+        None => "/config/brokers/<default>".to_owned(),
+    }
 }
 
 /// The wish that a topic be deleted.

@@ -4,19 +4,16 @@
 //! In Kafka: ZkAdminManager.createTopics, AdminZkClient.validateTopicCreate,
 //! createTopicWithAssignment, DelayedCreatePartitions.
 
-use super::results::{self, ApiError};
-use super::{AdminManager, AdminTag};
+use super::{AdminManager, AdminTag, Step, assignment_error, live_brokers, results};
 use crate::base::trace::LogLevel;
 use crate::base::{SortedMap, SortedSet, Span, Time};
 use crate::broker::action::{Action, RequestToken};
+use crate::broker::api_error::ApiError;
 use crate::broker::kafka_zk::{Answer, Op, Write};
 use crate::broker::metadata_cache::MetadataCache;
 use crate::cluster::replica_assignment::AssignmentStart;
 use crate::cluster::znode_data::{ConfigOverrides, ReplicaAssignment, TopicAssignment};
-use crate::cluster::{
-    AssignmentError, BrokerMetadata, assign_replicas_to_brokers, topic_config, topic_name,
-    znode_path,
-};
+use crate::cluster::{assign_replicas_to_brokers, topic_config, topic_name, znode_path};
 use crate::node::Properties;
 use crate::wire::kafka::CreatableTopic;
 use crate::wire::zookeeper::KeeperCode;
@@ -41,7 +38,7 @@ pub(super) enum Requester {
 
 /// Which answer of ZooKeeper a topic waits for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum ZkStep {
+pub enum CreationStep {
     /// Whether the topic is there.
     Exists,
     /// All topics, for a name that may collide.
@@ -111,14 +108,12 @@ impl AdminManager {
             let is_duplicate = names[&topic.name] > 1;
             topics.push(self.new_topic(topic, is_duplicate, metadata));
         }
-        let id = self.next_creation;
-        self.next_creation += 1;
+        let id = self.next_job();
         for (index, topic) in topics.iter().enumerate() {
             if topic.outcome.is_none() {
                 let exists = Op::Exists { path: znode_path::topic(&topic.name), watch: false };
-                let tag = AdminTag { creation: id, topic: index, step: ZkStep::Exists };
-                self.asked.insert(tag, exists.clone());
-                self.actions.push(Action::Zookeeper { request: exists, tag });
+                let step = Step::Creation(CreationStep::Exists);
+                self.ask(AdminTag { job: id, item: index, step }, exists);
             }
         }
         self.creations.insert(id, Creation { requester, validate_only, topics, deadline: None });
@@ -182,53 +177,38 @@ impl AdminManager {
             return Ok(given.map(|one| (one.partition_index, one.broker_ids.clone())).collect());
         }
         let partitions = match topic.num_partitions {
-            UNSPECIFIED => self.config.num_partitions,
+            UNSPECIFIED => self.config.current().num_partitions,
             number => number,
         };
         let replication_factor = match i32::from(topic.replication_factor) {
-            UNSPECIFIED => i32::from(self.config.default_replication_factor),
+            UNSPECIFIED => i32::from(self.config.current().default_replication_factor),
             number => number,
         };
-        let brokers: Vec<BrokerMetadata> = metadata
-            .live_brokers()
-            .map(|broker| BrokerMetadata { id: broker.id.0, rack: broker.rack.clone() })
-            .collect();
+        let brokers = live_brokers(metadata);
         let start = AssignmentStart::random(&mut self.rng, brokers.len());
-        assign_replicas_to_brokers(&brokers, partitions, replication_factor, start).map_err(
-            |error| {
-                let code = match error {
-                    AssignmentError::InvalidPartitions => ErrorCode::INVALID_PARTITIONS,
-                    AssignmentError::IncompleteRacks => ErrorCode::UNKNOWN_SERVER_ERROR,
-                    AssignmentError::InvalidReplicationFactor
-                    | AssignmentError::TooFewBrokers { .. } => {
-                        ErrorCode::INVALID_REPLICATION_FACTOR
-                    }
-                };
-                ApiError::new(code, error.to_string())
-            },
-        )
+        assign_replicas_to_brokers(&brokers, partitions, replication_factor, start)
+            .map_err(|error| assignment_error(&error))
     }
 
     /// Goes on with a topic once ZooKeeper has answered.
-    pub(super) fn go_on(
+    pub(super) fn go_on_with_creation(
         &mut self,
         now: Time,
         tag: AdminTag,
+        step: CreationStep,
         answer: Answer,
         metadata: &MetadataCache,
     ) {
-        let Some(creation) = self.creations.get_mut(&tag.creation) else { return };
+        let Some(creation) = self.creations.get_mut(&tag.job) else { return };
         let validate_only = creation.validate_only;
-        let Some(topic) = creation.topics.get_mut(tag.topic) else { return };
-        match next(topic, tag.step, answer, validate_only) {
+        let Some(topic) = creation.topics.get_mut(tag.item) else { return };
+        match next(topic, step, answer, validate_only) {
             Next::Ask(step, op) => {
-                let tag = AdminTag { step, ..tag };
-                self.asked.insert(tag, op.clone());
-                self.actions.push(Action::Zookeeper { request: op, tag });
+                return self.ask(AdminTag { step: Step::Creation(step), ..tag }, op);
             }
             Next::Done(outcome) => topic.outcome = Some(outcome),
         }
-        self.maybe_settle(now, tag.creation, metadata);
+        self.maybe_settle(now, tag.job, metadata);
     }
 
     /// Answers, or begins to wait for leaders, once all outcomes are known.
@@ -307,43 +287,47 @@ impl AdminManager {
 }
 
 enum Next {
-    Ask(ZkStep, Op),
+    Ask(CreationStep, Op),
     Done(Result<(), ApiError>),
 }
 
 /// What comes after an answer of ZooKeeper.
-fn next(topic: &NewTopic, step: ZkStep, answer: Answer, validate_only: bool) -> Next {
+fn next(topic: &NewTopic, step: CreationStep, answer: Answer, validate_only: bool) -> Next {
     let fail = |code: &KeeperCode| {
         let text = code.message_for(&znode_path::topic(&topic.name));
         Next::Done(Err(ApiError::new(ErrorCode::UNKNOWN_SERVER_ERROR, text)))
     };
     match (step, answer) {
-        (ZkStep::Exists, Answer::Failed(KeeperCode::NO_NODE)) => match name_error(&topic.name) {
-            Some(error) => Next::Done(Err(error)),
-            None if topic_name::has_collision_chars(&topic.name) => {
-                let path = znode_path::TOPICS.to_owned();
-                Next::Ask(ZkStep::Others, Op::GetChildren { path, watch: false })
+        (CreationStep::Exists, Answer::Failed(KeeperCode::NO_NODE)) => {
+            match name_error(&topic.name) {
+                Some(error) => Next::Done(Err(error)),
+                None if topic_name::has_collision_chars(&topic.name) => {
+                    let path = znode_path::TOPICS.to_owned();
+                    Next::Ask(CreationStep::Others, Op::GetChildren { path, watch: false })
+                }
+                None => checked(topic, validate_only),
             }
-            None => checked(topic, validate_only),
-        },
-        (ZkStep::Exists, Answer::Failed(code)) => fail(&code),
-        (ZkStep::Exists, _) => {
+        }
+        (CreationStep::Exists, Answer::Failed(code)) => fail(&code),
+        (CreationStep::Exists, _) => {
             Next::Done(Err(name_error(&topic.name).unwrap_or_else(|| already_exists(&topic.name))))
         }
-        (ZkStep::Others, Answer::Children(others)) => match collision(&topic.name, &others) {
+        (CreationStep::Others, Answer::Children(others)) => match collision(&topic.name, &others) {
             Some(error) => Next::Done(Err(error)),
             None => checked(topic, validate_only),
         },
-        (ZkStep::SetConfig, answer) if answer.is_no_node() => {
+        (CreationStep::SetConfig, answer) if answer.is_no_node() => {
             let (path, data) = config_znode(topic);
             let data = Some(data);
-            Next::Ask(ZkStep::CreateConfig, Op::Write(Write::Create { path, data }))
+            Next::Ask(CreationStep::CreateConfig, Op::Write(Write::Create { path, data }))
         }
-        (ZkStep::SetConfig | ZkStep::CreateConfig, Answer::Written { .. }) => create_znode(topic),
+        (CreationStep::SetConfig | CreationStep::CreateConfig, Answer::Written { .. }) => {
+            create_znode(topic)
+        }
         // Another broker creates the same topic and was faster.
-        (ZkStep::CreateConfig, Answer::Failed(KeeperCode::NODE_EXISTS)) => set_config(topic),
-        (ZkStep::CreateTopic, Answer::Written { .. }) => Next::Done(Ok(())),
-        (ZkStep::CreateTopic, Answer::Failed(KeeperCode::NODE_EXISTS)) => {
+        (CreationStep::CreateConfig, Answer::Failed(KeeperCode::NODE_EXISTS)) => set_config(topic),
+        (CreationStep::CreateTopic, Answer::Written { .. }) => Next::Done(Ok(())),
+        (CreationStep::CreateTopic, Answer::Failed(KeeperCode::NODE_EXISTS)) => {
             Next::Done(Err(already_exists(&topic.name)))
         }
         (_, Answer::Failed(code)) => fail(&code),
@@ -378,7 +362,7 @@ fn collision(name: &str, others: &[String]) -> Option<ApiError> {
 fn checked(topic: &NewTopic, validate_only: bool) -> Next {
     let result = check_assignment(&topic.assignment).and_then(|()| {
         topic_config::validate(&Properties(topic.configs.clone()))
-            .map_err(|text| ApiError::new(ErrorCode::INVALID_CONFIG, text))
+            .map_err(|error| ApiError::new(ErrorCode::INVALID_CONFIG, error.to_string()))
     });
     if result.is_err() || validate_only {
         return Next::Done(result);
@@ -388,7 +372,7 @@ fn checked(topic: &NewTopic, validate_only: bool) -> Next {
 
 fn set_config(topic: &NewTopic) -> Next {
     let (path, data) = config_znode(topic);
-    Next::Ask(ZkStep::SetConfig, Op::Write(Write::SetData { path, data, version: -1 }))
+    Next::Ask(CreationStep::SetConfig, Op::Write(Write::SetData { path, data, version: -1 }))
 }
 
 fn check_assignment(assignment: &SortedMap<i32, Vec<i32>>) -> Result<(), ApiError> {
@@ -399,7 +383,12 @@ fn check_assignment(assignment: &SortedMap<i32, Vec<i32>>) -> Result<(), ApiErro
     }
     for replicas in assignment.values() {
         if replicas.iter().collect::<SortedSet<_>>().len() != replicas.len() {
-            return refuse(format!("Duplicate replica assignment found: {assignment:?}"));
+            let all = assignment.iter().map(|(index, ids)| {
+                let ids = ids.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+                format!("{index} -> ArrayBuffer({ids})")
+            });
+            let all = all.collect::<Vec<_>>().join(", ");
+            return refuse(format!("Duplicate replica assignment found: Map({all})"));
         }
     }
     if !(0..).zip(assignment.keys()).all(|(expected, index)| expected == *index) {
@@ -423,5 +412,5 @@ fn create_znode(topic: &NewTopic) -> Next {
     };
     let path = znode_path::topic(&topic.name);
     let data = Some(assignment.to_json().into());
-    Next::Ask(ZkStep::CreateTopic, Op::Write(Write::Create { path, data }))
+    Next::Ask(CreationStep::CreateTopic, Op::Write(Write::Create { path, data }))
 }

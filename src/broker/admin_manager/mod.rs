@@ -1,10 +1,13 @@
 //! What a broker does in ZooKeeper for admin clients. Any broker may run it: the controller hears of
 //! a new topic from ZooKeeper, whoever wrote it there.
 //!
-//! In Kafka: kafka.server.ZkAdminManager, AutoTopicCreationManager. Left out so far: all but the
-//! creation of topics.
+//! In Kafka: kafka.server.ZkAdminManager, AutoTopicCreationManager. Left out: quotas and policies.
 
+mod alteration;
 mod creation;
+mod deletion;
+mod description;
+mod growth;
 mod results;
 
 #[cfg(test)]
@@ -14,19 +17,38 @@ use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
 use crate::base::{BrokerId, Rng, SortedMap, SortedSet, Time};
 use crate::broker::action::{Action, RequestContext};
+use crate::broker::api_error::ApiError;
 use crate::broker::kafka_zk::{Answer, Op};
 use crate::broker::metadata_cache::MetadataCache;
-use crate::cluster::{BrokerConfig, topic_name};
+use crate::cluster::{AssignmentError, BrokerMetadata, DynamicBrokerConfig, topic_name};
+use crate::wire::ErrorCode;
 use crate::wire::kafka::{CreatableTopic, CreateTopicsRequest, CreateableTopicConfig};
 use crate::wire::zookeeper::KeeperCode;
-use creation::{Creation, Requester};
+use alteration::{Alteration, AlterationStep};
+use creation::{Creation, CreationStep, Requester};
+use deletion::{Deletion, DeletionStep};
+use description::Description;
+use growth::{Growth, GrowthStep};
 
 /// Names a request of the admin manager to ZooKeeper.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct AdminTag {
-    creation: u64,
-    topic: usize,
-    step: creation::ZkStep,
+    /// Which request of a client it is for.
+    job: u64,
+    /// Which topic or resource of that request.
+    item: usize,
+    step: Step,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Step {
+    Creation(CreationStep),
+    Deletion(DeletionStep),
+    Growth(GrowthStep),
+    Alteration(AlterationStep),
+    /// The configs of a topic that is described.
+    Description,
 }
 
 /// What the admin manager wants done.
@@ -34,13 +56,17 @@ pub type AdminAction = Action<AdminTag>;
 
 const LOGGER: &str = "kafka.server.ZkAdminManager";
 
-/// Creates topics.
+/// Creates, grows and deletes topics, and looks after configs.
 pub struct AdminManager {
     me: i32,
-    config: BrokerConfig,
+    config: DynamicBrokerConfig,
     rng: Rng,
     creations: SortedMap<u64, Creation>,
-    next_creation: u64,
+    deletions: SortedMap<u64, Deletion>,
+    growths: SortedMap<u64, Growth>,
+    alterations: SortedMap<u64, Alteration>,
+    descriptions: SortedMap<u64, Description>,
+    next_job: u64,
     /// Topics that are being created because somebody asked for their metadata.
     in_flight: SortedSet<String>,
     /// What ZooKeeper has not answered yet.
@@ -52,18 +78,27 @@ pub struct AdminManager {
 
 impl AdminManager {
     /// The admin manager of broker `me`. `rng` places replicas and makes topic ids.
-    pub fn new(me: BrokerId, config: BrokerConfig, rng: Rng) -> Self {
+    pub fn new(me: BrokerId, config: DynamicBrokerConfig, rng: Rng) -> Self {
         Self {
             me: me.0,
             config,
             rng,
             creations: SortedMap::new(),
-            next_creation: 0,
+            deletions: SortedMap::new(),
+            growths: SortedMap::new(),
+            alterations: SortedMap::new(),
+            descriptions: SortedMap::new(),
+            next_job: 0,
             in_flight: SortedSet::new(),
             asked: SortedMap::new(),
             lost: SortedSet::new(),
             actions: Vec::new(),
         }
+    }
+
+    /// The broker's configs have changed.
+    pub fn set_config(&mut self, config: DynamicBrokerConfig) {
+        self.config = config;
     }
 
     /// CreateTopics. Only the active controller takes it, which the caller knows.
@@ -158,25 +193,56 @@ impl AdminManager {
     #[must_use]
     pub fn on_metadata_updated(&mut self, metadata: &MetadataCache) -> Vec<AdminAction> {
         self.answer_complete(metadata);
+        self.answer_deletions(metadata, |_| false);
+        self.answer_growths(metadata, |_| false);
         std::mem::take(&mut self.actions)
     }
 
     /// When to call [`Self::on_wake`].
     pub fn next_wakeup(&self) -> Option<Wakeup> {
-        let at = self.creations.values().filter_map(Creation::deadline).min()?;
-        Some(Wakeup { at, reason: "topic creation timeout".to_owned() })
+        let creations = self.creations.values().filter_map(Creation::deadline);
+        let deletions = self.deletions.values().filter_map(|deletion| deletion.deadline);
+        let growths = self.growths.values().filter_map(|growth| growth.deadline);
+        let creations = creations.map(|at| (at, "topic creation timeout"));
+        let deletions = deletions.map(|at| (at, "topic deletion timeout"));
+        let growths = growths.map(|at| (at, "partition creation timeout"));
+        let (at, reason) = creations.chain(deletions).chain(growths).min()?;
+        Some(Wakeup { at, reason: reason.to_owned() })
     }
 
     /// The time has come.
     #[must_use]
     pub fn on_wake(&mut self, now: Time, metadata: &MetadataCache) -> Vec<AdminAction> {
         self.answer_expired(now, metadata);
+        self.answer_deletions(metadata, |at| at <= now);
+        self.answer_growths(metadata, |at| at <= now);
         std::mem::take(&mut self.actions)
+    }
+
+    fn next_job(&mut self) -> u64 {
+        self.next_job += 1;
+        self.next_job
+    }
+
+    fn ask(&mut self, tag: AdminTag, request: Op) {
+        self.asked.insert(tag, request.clone());
+        self.actions.push(Action::Zookeeper { request, tag });
+    }
+
+    /// Goes on with a request once ZooKeeper has answered.
+    fn go_on(&mut self, now: Time, tag: AdminTag, answer: Answer, metadata: &MetadataCache) {
+        match tag.step {
+            Step::Creation(step) => self.go_on_with_creation(now, tag, step, answer, metadata),
+            Step::Deletion(step) => self.go_on_with_deletion(now, tag, step, &answer, metadata),
+            Step::Growth(step) => self.go_on_with_growth(now, tag, step, &answer, metadata),
+            Step::Alteration(step) => self.go_on_with_alteration(tag, step, &answer),
+            Step::Description => self.go_on_with_description(tag, &answer),
+        }
     }
 
     /// A topic as Kafka creates it by itself.
     fn creatable_topic(&self, name: &str) -> CreatableTopic {
-        let config = &self.config;
+        let config = self.config.current();
         let internal = |partitions, replication_factor, configs: &[(&str, String)]| {
             let set = |(name, value): &(&str, String)| CreateableTopicConfig {
                 name: (*name).to_owned(),
@@ -220,4 +286,23 @@ impl AdminManager {
         let text = format!("[Admin Manager on Broker {}]: {}", self.me, text.as_ref());
         self.actions.push(Action::Log { level, logger: LOGGER, text });
     }
+}
+
+/// The live brokers as placement sees them.
+fn live_brokers(metadata: &MetadataCache) -> Vec<BrokerMetadata> {
+    metadata
+        .live_brokers()
+        .map(|broker| BrokerMetadata { id: broker.id.0, rack: broker.rack.clone() })
+        .collect()
+}
+
+fn assignment_error(error: &AssignmentError) -> ApiError {
+    let code = match error {
+        AssignmentError::InvalidPartitions => ErrorCode::INVALID_PARTITIONS,
+        AssignmentError::IncompleteRacks => return ApiError::bare(ErrorCode::UNKNOWN_SERVER_ERROR),
+        AssignmentError::InvalidReplicationFactor | AssignmentError::TooFewBrokers { .. } => {
+            ErrorCode::INVALID_REPLICATION_FACTOR
+        }
+    };
+    ApiError::new(code, error.to_string())
 }

@@ -3,30 +3,15 @@
 //! In Kafka: KafkaApis.handleCreateTopicsRequest, ZkAdminManager.maybePopulateMetadataAndConfigs.
 
 use super::creation::NewTopic;
-use crate::cluster::BrokerConfig;
+use super::description::topic_entry;
+use crate::broker::api_error::ApiError;
+use crate::cluster::DynamicBrokerConfig;
 use crate::cluster::topic_config::TOPIC_CONFIG_KEYS;
+use crate::node::Properties;
 use crate::wire::kafka::{
     CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsResponse,
 };
 use crate::wire::{ErrorCode, Uuid};
-
-/// Where a config comes from (ConfigSource).
-const DYNAMIC_TOPIC_CONFIG: i8 = 1;
-const STATIC_BROKER_CONFIG: i8 = 4;
-const DEFAULT_CONFIG: i8 = 5;
-
-/// An error with its sentence, if it has one of its own.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct ApiError {
-    pub(super) code: ErrorCode,
-    pub(super) message: Option<String>,
-}
-
-impl ApiError {
-    pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: Some(message.into()) }
-    }
-}
 
 /// This broker is not the controller.
 pub(super) fn not_controller(topics: &[CreatableTopic]) -> CreateTopicsResponse {
@@ -43,7 +28,7 @@ pub(super) fn not_controller(topics: &[CreatableTopic]) -> CreateTopicsResponse 
 
 /// The answer; `timed_out` tells of a topic that was created whether it lacks leaders.
 pub(super) fn response(
-    config: &BrokerConfig,
+    config: &DynamicBrokerConfig,
     topics: &[NewTopic],
     timed_out: impl Fn(&NewTopic) -> bool,
 ) -> CreateTopicsResponse {
@@ -81,24 +66,17 @@ pub(super) fn response(
 }
 
 /// All configs of the topic, each with where it comes from.
-fn configs(config: &BrokerConfig, topic: &NewTopic) -> Vec<CreatableTopicConfigs> {
-    let entry = |name: &str, default: Option<&str>| {
-        let own = topic.configs.get(name).map(String::as_str);
-        let config_source = if own.is_some() {
-            DYNAMIC_TOPIC_CONFIG
-        } else if config.static_topic_defaults.contains(name) {
-            STATIC_BROKER_CONFIG
-        } else {
-            DEFAULT_CONFIG
-        };
-        let value = own.or_else(|| config.topic_defaults.get(name)).or(default);
+fn configs(config: &DynamicBrokerConfig, topic: &NewTopic) -> Vec<CreatableTopicConfigs> {
+    let own = Properties(topic.configs.clone());
+    let entry = |name: &str| {
+        let entry = topic_entry(config, &own, name, false);
         CreatableTopicConfigs {
-            name: name.to_owned(),
-            value: value.map(str::to_owned),
-            read_only: false,
-            config_source,
-            is_sensitive: false,
+            name: entry.name,
+            value: entry.value,
+            read_only: entry.read_only,
+            config_source: entry.config_source,
+            is_sensitive: entry.is_sensitive,
         }
     };
-    TOPIC_CONFIG_KEYS.iter().map(|key| entry(key.name, key.default)).collect()
+    TOPIC_CONFIG_KEYS.iter().map(|key| entry(key.name)).collect()
 }

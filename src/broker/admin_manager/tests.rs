@@ -11,6 +11,8 @@ use crate::wire::kafka::{
 };
 use bytes::Bytes;
 
+mod requests;
+
 /// An admin manager on a ZooKeeper that is a map, in a cluster of some brokers.
 struct Desk {
     manager: AdminManager,
@@ -18,19 +20,22 @@ struct Desk {
     metadata: MetadataCache,
     now: Time,
     replies: Vec<CreateTopicsResponse>,
+    others: Vec<AnyResponse>,
     /// Another broker makes every znode just before.
     is_raced: bool,
 }
 
 impl Desk {
     fn new(brokers: i32) -> Self {
-        let config = BrokerConfig::of(&Properties::of([("min.insync.replicas", "2")])).unwrap();
+        let properties = Properties::of([("min.insync.replicas", "2")]);
+        let config = DynamicBrokerConfig::new(&properties).unwrap();
         let mut desk = Self {
             manager: AdminManager::new(BrokerId(1), config, Rng::new(1)),
             znodes: SortedMap::new(),
             metadata: MetadataCache::default(),
             now: Time::from_millis(1_000),
             replies: Vec::new(),
+            others: Vec::new(),
             is_raced: false,
         };
         desk.metadata.update(&Self::update(brokers, "", 0));
@@ -76,6 +81,7 @@ impl Desk {
                 Action::Reply { response: AnyResponse::CreateTopics(response), .. } => {
                     self.replies.push(response);
                 }
+                Action::Reply { response, .. } => self.others.push(response),
                 Action::Log { .. } => {}
                 other => panic!("{other:?}"),
             }
@@ -91,6 +97,15 @@ impl Desk {
                 } else {
                     no_node
                 }
+            }
+            Op::GetData { path, .. } => match self.znodes.get(&path) {
+                Some(data) => Answer::Data { data: data.clone(), version: 0, czxid: 1 },
+                None => no_node,
+            },
+            Op::Write(Write::CreateSequential { path, data }) => {
+                let number = self.znodes.keys().filter(|at| at.starts_with(&path)).count();
+                self.znodes.insert(format!("{path}{number:010}"), data);
+                Answer::Written { version: 0 }
             }
             Op::GetChildren { path, .. } => {
                 let names =
@@ -113,14 +128,18 @@ impl Desk {
         }
     }
 
-    fn ask(&mut self, topics: Vec<CreatableTopic>, timeout_ms: i32, validate_only: bool) {
-        let request = CreateTopicsRequest { topics, timeout_ms, validate_only };
-        let context = RequestContext {
+    fn context(api_version: i16) -> RequestContext {
+        RequestContext {
             token: RequestToken(1),
-            api_version: 7,
+            api_version,
             client_id: "admin".to_owned(),
             client_host: "/here".to_owned(),
-        };
+        }
+    }
+
+    fn ask(&mut self, topics: Vec<CreatableTopic>, timeout_ms: i32, validate_only: bool) {
+        let request = CreateTopicsRequest { topics, timeout_ms, validate_only };
+        let context = Self::context(7);
         let metadata = &self.metadata;
         let actions =
             self.manager.handle_create_topics(self.now, &context, request, true, metadata);
@@ -257,6 +276,12 @@ fn what_is_wrong_is_said_in_kafkas_words() {
             assigned(&[(0, &[1]), (2, &[1])]),
             ErrorCode::INVALID_REPLICA_ASSIGNMENT,
             "partitions should be a consecutive 0-based integer sequence",
+        ),
+        (
+            assigned(&[(0, &[1, 1]), (1, &[1, 2])]),
+            ErrorCode::INVALID_REPLICA_ASSIGNMENT,
+            "Duplicate replica assignment found: Map(0 -> ArrayBuffer(1, 1), 1 -> ArrayBuffer(1, \
+             2))",
         ),
         // A broker that is not there may be named.
         (assigned(&[(0, &[7])]), ErrorCode::NONE, ""),

@@ -6,6 +6,7 @@
 
 use super::Controller;
 use super::context::Leadership;
+use super::reassignment::ReassignmentStep;
 use super::step::Step;
 use crate::base::{SortedMap, TopicPartition};
 use crate::broker::action::RequestToken;
@@ -122,8 +123,18 @@ impl Controller {
         let all = self.context.live_or_shutting_down();
         self.batch.add_update_metadata(&self.context, all, &asked);
         self.send_requests();
+        let grown: Vec<Step> = results
+            .iter()
+            .filter(|(partition, result)| {
+                result.is_ok() && self.context.being_reassigned.contains(*partition)
+            })
+            .map(|(partition, _)| {
+                Step::Reassignment(ReassignmentStep::MaybeComplete(partition.clone()))
+            })
+            .collect();
         let response = AlterIsrResponse { topics: topics_of(results), ..Default::default() };
         self.reply(token, response);
+        self.go_on_with(grown);
     }
 
     pub(super) fn refuse_alter_isr(&mut self, token: RequestToken) {

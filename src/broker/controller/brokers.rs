@@ -4,10 +4,12 @@
 //! onReplicasBecomeOffline.
 
 use super::context::LiveBroker;
+use super::deletion::DeletionStep;
 use super::election::ElectionStrategy;
 use super::partition_state::PartitionState;
+use super::replicas::offline_steps;
 use super::step::{Purpose, Step};
-use super::{Controller, joined};
+use super::{Controller, joined, reassignment};
 use crate::base::trace::LogLevel;
 use crate::base::{BrokerId, SortedMap, SortedSet, TopicPartition, TraceEvent};
 use crate::broker::action::{Action, Node};
@@ -147,11 +149,34 @@ impl Controller {
         self.batch.add_update_metadata(&self.context, others, []);
         self.send_requests();
         // Whoever is new needs to know everything.
-        let partitions: Vec<TopicPartition> = self.context.leaderships.keys().cloned().collect();
+        let partitions = self.context.partitions_with_leaders();
         self.batch.add_update_metadata(&self.context, brokers.iter().copied(), &partitions);
         self.send_requests();
         let replicas = self.context.replicas_on_brokers(brokers);
-        self.go_on_with([Step::OnlineReplicas(replicas), Step::TriggerOnline]);
+        let mut to_delete = replicas.clone();
+        to_delete.retain(|(partition, _)| self.context.is_queued_for_deletion(&partition.topic));
+        let mut steps = vec![Step::OnlineReplicas(replicas), Step::TriggerOnline(None)];
+        for partition in &self.context.being_reassigned {
+            let Some(moving) = self.context.assignments.get(partition) else { continue };
+            if moving.target_replicas().iter().any(|id| brokers.contains(id)) {
+                steps.push(reassignment::begin_step(partition.clone(), moving.clone()));
+            }
+        }
+        if !to_delete.is_empty() {
+            let names = to_delete.iter().map(|(partition, broker)| {
+                let TopicPartition { topic, partition } = partition;
+                format!("[Topic={topic},Partition={partition},Replica={broker}]")
+            });
+            let (names, brokers) = (joined(names, ","), joined(brokers, ","));
+            let queued = joined(&self.context.topics_to_be_deleted, ",");
+            self.info(format!(
+                "Some replicas {names} for topics scheduled for deletion {queued} are on the newly \
+                 restarted brokers {brokers}. Signaling restart of topic deletion for these topics"
+            ));
+            let topics = to_delete.into_iter().map(|(partition, _)| partition.topic).collect();
+            steps.push(Step::Deletion(DeletionStep::Resume(topics)));
+        }
+        self.go_on_with(steps);
     }
 
     fn on_broker_failure(&mut self, brokers: &SortedSet<i32>) {
@@ -178,12 +203,14 @@ impl Controller {
         for partition in &leaderless {
             self.context.move_partition(partition, PartitionState::OfflinePartition);
         }
-        let mut by_broker: SortedMap<i32, Vec<TopicPartition>> = SortedMap::new();
-        for (partition, broker) in replicas {
-            by_broker.entry(broker).or_default().push(partition);
+        let (to_delete, others): (Vec<_>, Vec<_>) = replicas
+            .into_iter()
+            .partition(|(partition, _)| self.context.is_queued_for_deletion(&partition.topic));
+        let mut steps = vec![Step::TriggerOnline(None)];
+        steps.extend(offline_steps(others));
+        if !to_delete.is_empty() {
+            steps.push(Step::Deletion(DeletionStep::Fail(to_delete)));
         }
-        let mut steps = vec![Step::TriggerOnline];
-        steps.extend(by_broker.into_iter().map(|(id, its)| Step::OfflineReplicas(id, its)));
         if leaderless.is_empty() {
             steps.push(Step::UpdateMetadataOfBrokers);
         }
@@ -222,12 +249,16 @@ impl Controller {
         }
     }
 
-    /// How partitions that have no leader get one.
-    pub(super) fn trigger_online(&mut self) {
-        let waiting = self.context.partitions_in_states(&[
+    /// How partitions (of `topic`, or all) that have no leader get one.
+    pub(super) fn trigger_online(&mut self, topic: Option<&str>) {
+        let mut waiting = self.context.partitions_in_states(&[
             PartitionState::OfflinePartition,
             PartitionState::NewPartition,
         ]);
+        waiting.retain(|partition| {
+            topic.is_none_or(|topic| partition.topic == topic)
+                && !self.context.is_queued_for_deletion(&partition.topic)
+        });
         self.go_on_with([Step::OnlinePartitions(waiting, OFFLINE)]);
     }
 }

@@ -12,8 +12,12 @@ use crate::wire::Uuid;
 
 /// The leader of a partition that has none.
 pub const NO_LEADER: i32 = -1;
+/// The leader that brokers are told of a partition that is being deleted.
+pub const LEADER_DURING_DELETE: i32 = -2;
 /// No leader epoch.
 pub const NO_EPOCH: i32 = -1;
+/// The leader epoch in a StopReplica that deletes a topic: higher than any.
+pub const EPOCH_DURING_DELETE: i32 = -2;
 
 /// A live broker.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -105,6 +109,14 @@ pub struct ControllerContext {
     pub reported_offline: SortedSet<TopicPartition>,
     /// Replicas in failed log directories, by broker.
     pub offline_dirs: SortedMap<i32, SortedSet<TopicPartition>>,
+    /// Topics that shall be deleted.
+    pub topics_to_be_deleted: SortedSet<String>,
+    /// Those whose partitions count as gone already.
+    pub topics_with_deletion_started: SortedSet<String>,
+    /// Those that cannot be deleted now: a replica is offline, or a reassignment is under way.
+    pub topics_ineligible_for_deletion: SortedSet<String>,
+    /// Partitions whose replicas are being moved.
+    pub being_reassigned: SortedSet<TopicPartition>,
 }
 
 impl ControllerContext {
@@ -161,11 +173,44 @@ impl ControllerContext {
         partitions.into_iter().flat_map(of).collect()
     }
 
-    /// Partitions whose leader is not alive.
+    /// Whether `topic` shall be deleted.
+    pub fn is_queued_for_deletion(&self, topic: &str) -> bool {
+        self.topics_to_be_deleted.contains(topic)
+    }
+
+    /// The partitions of `topic`.
+    pub fn partitions_of(&self, topic: &str) -> Vec<TopicPartition> {
+        let from = TopicPartition::new(topic, i32::MIN);
+        let all = self.assignments.range(from..).map(|(partition, _)| partition);
+        all.take_while(|partition| partition.topic == topic).cloned().collect()
+    }
+
+    /// All replicas of `topic`.
+    pub fn replicas_of_topic(&self, topic: &str) -> Vec<Replica> {
+        self.replicas_of(&self.partitions_of(topic))
+    }
+
+    /// The replicas of `topic` that are in `state`.
+    pub fn replicas_in_state(&self, topic: &str, state: ReplicaState) -> Vec<Replica> {
+        let mut replicas = self.replicas_of_topic(topic);
+        replicas.retain(|replica| self.replica_state(replica) == state);
+        replicas
+    }
+
+    /// Partitions that have or had a leader and shall not be deleted.
+    pub fn partitions_with_leaders(&self) -> Vec<TopicPartition> {
+        let known = self.leaderships.keys();
+        known.filter(|partition| !self.is_queued_for_deletion(&partition.topic)).cloned().collect()
+    }
+
+    /// Partitions whose leader is not alive, without those that shall be deleted.
     pub fn partitions_with_offline_leader(&self) -> Vec<TopicPartition> {
         self.leaderships
             .iter()
-            .filter(|(partition, leadership)| !self.is_replica_online(leadership.leader, partition))
+            .filter(|(partition, leadership)| {
+                !self.is_replica_online(leadership.leader, partition)
+                    && !self.is_queued_for_deletion(&partition.topic)
+            })
             .map(|(partition, _)| partition.clone())
             .collect()
     }
@@ -175,7 +220,9 @@ impl ControllerContext {
         self.leaderships
             .iter()
             .filter(|(partition, leadership)| {
-                leadership.leader == broker && self.replicas(partition).len() > 1
+                leadership.leader == broker
+                    && self.replicas(partition).len() > 1
+                    && !self.is_queued_for_deletion(&partition.topic)
             })
             .map(|(partition, _)| partition.clone())
             .collect()
@@ -205,9 +252,14 @@ impl ControllerContext {
         self.partition_states.get(partition).copied().unwrap_or_default()
     }
 
+    /// Where a replica is in its life.
+    pub fn replica_state(&self, replica: &Replica) -> ReplicaState {
+        self.replica_states.get(replica).copied().unwrap_or_default()
+    }
+
     /// Moves a replica to `target` if that is a valid transition; true when it was.
     pub fn move_replica(&mut self, replica: &Replica, target: ReplicaState) -> bool {
-        let current = self.replica_states.get(replica).copied().unwrap_or_default();
+        let current = self.replica_state(replica);
         let is_valid = target.is_valid_after(current);
         if is_valid {
             self.replica_states.insert(replica.clone(), target);
@@ -223,5 +275,10 @@ impl ControllerContext {
         self.leaderships.retain(|partition, _| partition.topic != topic);
         self.partition_states.retain(|partition, _| partition.topic != topic);
         self.replica_states.retain(|(partition, _), _| partition.topic != topic);
+        self.reported_offline.retain(|partition| partition.topic != topic);
+        self.being_reassigned.retain(|partition| partition.topic != topic);
+        self.topics_to_be_deleted.remove(topic);
+        self.topics_with_deletion_started.remove(topic);
+        self.topics_ineligible_for_deletion.remove(topic);
     }
 }

@@ -4,7 +4,9 @@
 //! In Kafka: KafkaController.doControlledShutdown.
 
 use super::Controller;
+use super::context::Replica;
 use super::election::ElectionStrategy;
+use super::replicas::offline_steps;
 use super::step::Step;
 use crate::base::TopicPartition;
 use crate::broker::action::RequestToken;
@@ -39,7 +41,8 @@ impl Controller {
         let (mut led, mut followed) = (Vec::new(), Vec::new());
         for (partition, leadership) in &self.context.leaderships {
             let replicas = self.context.replicas(partition);
-            if replicas.len() < 2 || !replicas.contains(&broker) {
+            let is_queued = self.context.is_queued_for_deletion(&partition.topic);
+            if replicas.len() < 2 || !replicas.contains(&broker) || is_queued {
                 continue;
             }
             if leadership.leader == broker {
@@ -48,15 +51,22 @@ impl Controller {
                 followed.push(partition.clone());
             }
         }
-        for partition in &followed {
-            let replica = (partition.clone(), broker);
-            self.batch.add_stop_replica(&self.context, &replica, false);
-        }
-        self.go_on_with([
+        let followed: Vec<_> = followed.into_iter().map(|partition| (partition, broker)).collect();
+        let mut steps = vec![
             Step::OnlinePartitions(led, ElectionStrategy::ControlledShutdown),
-            Step::OfflineReplicas(broker, followed),
-            Step::AnswerControlledShutdown(token, broker),
-        ]);
+            Step::StopReplicas(followed.clone()),
+        ];
+        steps.extend(offline_steps(followed));
+        steps.push(Step::AnswerControlledShutdown(token, broker));
+        self.go_on_with(steps);
+    }
+
+    /// Replicas stop following before they are taken out of the ISR.
+    pub(super) fn stop_replicas(&mut self, replicas: &[Replica]) {
+        for replica in replicas {
+            self.batch.add_stop_replica(&self.context, replica, false);
+        }
+        self.send_requests();
     }
 
     pub(super) fn answer_controlled_shutdown(&mut self, token: RequestToken, broker: i32) {

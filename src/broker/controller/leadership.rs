@@ -1,14 +1,12 @@
-//! Changes of leader and ISR: the first ones of new partitions, elections, and lost replicas taken
-//! out of the ISR. Each is read from ZooKeeper, decided, written on condition that nobody wrote in
-//! between (else all over again), and told to the brokers.
+//! Changes of leader: the first ones of new partitions, and elections. Each is read from ZooKeeper,
+//! decided, written on condition that nobody wrote in between (else all over again), and told to the
+//! brokers.
 //!
-//! In Kafka: PartitionStateMachine.doHandleStateChanges, electLeaderForPartitions;
-//! ReplicaStateMachine.doHandleStateChanges, removeReplicasFromIsr.
+//! In Kafka: PartitionStateMachine.doHandleStateChanges, electLeaderForPartitions.
 
-use super::context::{Leadership, NO_LEADER, Replica};
+use super::context::Leadership;
 use super::election::{Elected, ElectionStrategy, elect};
 use super::partition_state::PartitionState;
-use super::replica_state::ReplicaState;
 use super::step::Step;
 use super::{Controller, joined};
 use crate::base::trace::{ElectionReason, LogLevel};
@@ -22,18 +20,12 @@ use crate::wire::zookeeper::KeeperCode;
 impl Controller {
     pub(super) fn begin_leadership(&mut self, step: Step) {
         let ops = match &step {
-            Step::TriggerOnline => return self.trigger_online(),
+            Step::TriggerOnline(topic) => return self.trigger_online(topic.as_deref()),
             Step::OnlinePartitions(partitions, strategy) => {
                 return self.online_partitions(partitions, *strategy);
             }
-            Step::OnlineReplicas(replicas) => return self.online_replicas(replicas),
-            Step::OfflineReplicas(broker, partitions) => {
-                return self.offline_replicas(*broker, partitions);
-            }
             Step::Initialize(partitions) => self.create_states(partitions),
-            Step::AdoptStates(partitions)
-            | Step::ReadForElection(partitions, _)
-            | Step::ReadForIsrRemoval(_, partitions) => partitions
+            Step::AdoptStates(partitions) | Step::ReadForElection(partitions, _) => partitions
                 .iter()
                 .map(|partition| Op::get_data(znode_path::partition_state(partition)))
                 .collect(),
@@ -43,10 +35,6 @@ impl Controller {
             Step::WriteElections(elections, _) => elections
                 .iter()
                 .map(|(partition, elected)| self.write_state(partition, &elected.leadership))
-                .collect(),
-            Step::WriteIsrRemoval(_, updates) => updates
-                .iter()
-                .map(|(partition, leadership)| self.write_state(partition, leadership))
                 .collect(),
             _ => Vec::new(),
         };
@@ -66,12 +54,6 @@ impl Controller {
             }
             Step::WriteElections(elections, strategy) => {
                 self.finish_elections(elections, strategy, answers);
-            }
-            Step::ReadForIsrRemoval(broker, partitions) => {
-                self.finish_read_for_isr_removal(broker, partitions, answers);
-            }
-            Step::WriteIsrRemoval(broker, updates) => {
-                self.finish_isr_removal(broker, updates, answers);
             }
             _ => {}
         }
@@ -208,6 +190,7 @@ impl Controller {
         self.context.leaderships.insert(partition.clone(), leadership.clone());
         self.context.reported_offline.remove(partition);
         self.context.move_partition(partition, PartitionState::OnlinePartition);
+        self.outcomes.insert(partition.clone(), Ok(leadership.leader));
         self.batch.add_leader_and_isr(&self.context, recipients, partition, &leadership, is_new);
         let Leadership { leader, leader_epoch, zk_version, .. } = leadership;
         let isr = joined(&leadership.isr, ", ");
@@ -230,7 +213,8 @@ impl Controller {
         }
     }
 
-    fn log_failed_change(&mut self, partition: &TopicPartition, why: &str) {
+    pub(super) fn log_failed_change(&mut self, partition: &TopicPartition, why: &str) {
+        self.outcomes.insert(partition.clone(), Err(why.to_owned()));
         let (me, epoch) = (self.me, self.context.epoch);
         let state = self.context.partition_state(partition);
         self.log_state_change(
@@ -376,123 +360,5 @@ impl Controller {
             ));
             self.go_on_with([Step::ReadForElection(retry, strategy)]);
         }
-    }
-
-    // ---- replicas online and offline ----
-
-    fn online_replicas(&mut self, replicas: &[Replica]) {
-        for replica in replicas {
-            let (partition, broker) = replica;
-            let before = self.context.replica_states.get(replica).copied().unwrap_or_default();
-            if !self.context.move_replica(replica, ReplicaState::OnlineReplica) {
-                continue;
-            }
-            // A new replica has been told already, with the first leader of its partition.
-            if before == ReplicaState::NewReplica {
-                continue;
-            }
-            if let Some(leadership) = self.context.leaderships.get(partition).cloned() {
-                let to = [*broker];
-                self.batch.add_leader_and_isr(&self.context, &to, partition, &leadership, false);
-            }
-        }
-        self.send_requests();
-    }
-
-    fn offline_replicas(&mut self, broker: i32, partitions: &[TopicPartition]) {
-        let mut in_isr = Vec::new();
-        for partition in partitions {
-            let replica = (partition.clone(), broker);
-            if !self.context.move_replica(&replica, ReplicaState::OfflineReplica) {
-                continue;
-            }
-            self.batch.add_stop_replica(&self.context, &replica, false);
-            if self.context.leaderships.contains_key(partition) {
-                in_isr.push(partition.clone());
-            } else {
-                let all = self.context.live_or_shutting_down();
-                self.batch.add_update_metadata(&self.context, all, [partition]);
-            }
-        }
-        let mut steps = Vec::new();
-        if !in_isr.is_empty() {
-            steps.push(Step::ReadForIsrRemoval(broker, in_isr));
-        }
-        steps.push(Step::SendRequests);
-        self.go_on_with(steps);
-    }
-
-    fn finish_read_for_isr_removal(
-        &mut self,
-        broker: i32,
-        partitions: Vec<TopicPartition>,
-        answers: Vec<Answer>,
-    ) {
-        let mut updates = Vec::new();
-        for (partition, answer) in partitions.into_iter().zip(answers) {
-            let Some(mut current) = self.read_partition_state(&partition, &answer) else {
-                continue;
-            };
-            if current.controller_epoch > self.context.epoch {
-                continue;
-            }
-            current.controller_epoch = self.context.epoch;
-            if !current.isr.contains(&broker) {
-                self.tell_remaining(broker, &partition, current);
-                continue;
-            }
-            let leader = if current.leader == broker { NO_LEADER } else { current.leader };
-            // The last one stays: it alone may lead again without loss.
-            let isr = match current.isr.len() {
-                1 => current.isr.clone(),
-                _ => current.isr.iter().copied().filter(|id| *id != broker).collect(),
-            };
-            updates.push((partition, current.next(leader, isr)));
-        }
-        if !updates.is_empty() {
-            self.go_on_with([Step::WriteIsrRemoval(broker, updates)]);
-        }
-    }
-
-    fn finish_isr_removal(
-        &mut self,
-        broker: i32,
-        updates: Vec<(TopicPartition, Leadership)>,
-        answers: Vec<Answer>,
-    ) {
-        let mut retry = Vec::new();
-        for ((partition, mut leadership), answer) in updates.into_iter().zip(answers) {
-            match answer {
-                Answer::Written { version } => {
-                    leadership.zk_version = version;
-                    self.tell_remaining(broker, &partition, leadership);
-                }
-                Answer::Failed(KeeperCode::BAD_VERSION) => retry.push(partition),
-                Answer::Failed(code) => self.log_failed_change(&partition, &code.to_string()),
-                _ => {}
-            }
-        }
-        if !retry.is_empty() {
-            self.go_on_with([Step::ReadForIsrRemoval(broker, retry)]);
-        }
-    }
-
-    /// The other replicas hear that `broker` is out of the ISR.
-    fn tell_remaining(&mut self, broker: i32, partition: &TopicPartition, leadership: Leadership) {
-        let Leadership { leader, leader_epoch, zk_version, controller_epoch, .. } = leadership;
-        let isr = joined(&leadership.isr, ",");
-        self.log_state_change(
-            LogLevel::Info,
-            format!(
-                "Partition {partition} state changed to (Leader:{leader},ISR:{isr},\
-                 LeaderEpoch:{leader_epoch},ZkVersion:{zk_version},\
-                 ControllerEpoch:{controller_epoch}) after removing replica {broker} from the ISR \
-                 as part of transition to OfflineReplica"
-            ),
-        );
-        let replicas = self.context.replicas(partition).iter();
-        let others: Vec<i32> = replicas.copied().filter(|id| *id != broker).collect();
-        self.context.leaderships.insert(partition.clone(), leadership.clone());
-        self.batch.add_leader_and_isr(&self.context, &others, partition, &leadership, false);
     }
 }

@@ -4,34 +4,40 @@
 //! It is a state machine without input or output: the server hands it what happened and applies the
 //! actions it returns.
 //!
-//! In Kafka: kafka.controller.KafkaController. Left out so far: topic deletion, reassignment and
-//! elections asked for by tools.
+//! In Kafka: kafka.controller.KafkaController. Left out: changes of a broker's endpoints in mid-life,
+//! and what only old brokers write (`/isr_change_notification`).
 
 mod alter_isr;
 mod brokers;
 mod channel;
 pub mod context;
 mod controlled_shutdown;
+mod deletion;
+mod elect_leaders;
 pub mod election;
+mod event;
 mod failover;
 mod leadership;
 pub mod partition_state;
+mod reassignment;
 mod rebalance;
 mod register;
 pub mod replica_state;
+mod replicas;
 mod request_batch;
 mod step;
 mod topics;
+mod zk_triggered;
 
 #[cfg(test)]
 mod tests;
 
 pub use channel::ChannelTag;
-pub use step::ZkTag;
+pub use step::{ElectionType, ZkTag};
 
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
-use crate::base::{BrokerId, Rng, Time, TraceEvent};
+use crate::base::{BrokerId, Rng, SortedMap, Time, TopicPartition, TraceEvent};
 use crate::broker::action::{Action, RequestContext, RequestToken, SendError};
 use crate::broker::kafka_zk::{Answer, Op, Write};
 use crate::cluster::{BrokerConfig, znode_path};
@@ -41,7 +47,7 @@ use channel::{Channels, Outgoing};
 use context::ControllerContext;
 use request_batch::RequestBatch;
 use std::collections::VecDeque;
-use step::{Event, Purpose, Round, Step};
+use step::{Event, Round, Step};
 
 /// What the controller wants done.
 pub type ControllerAction = Action<ZkTag, ChannelTag>;
@@ -68,6 +74,8 @@ pub struct Controller {
     round: Option<Round>,
     next_round: u64,
     next_rebalance: Option<Time>,
+    /// What the elections of the event under way came to: the leader, or why there is none.
+    outcomes: SortedMap<TopicPartition, Result<i32, String>>,
     actions: Vec<ControllerAction>,
 }
 
@@ -90,8 +98,14 @@ impl Controller {
             round: None,
             next_round: 0,
             next_rebalance: None,
+            outcomes: SortedMap::new(),
             actions: Vec::new(),
         }
+    }
+
+    /// The broker's configs have changed.
+    pub fn set_config(&mut self, config: BrokerConfig) {
+        self.config = config;
     }
 
     /// Whether this broker is the active controller.
@@ -182,6 +196,12 @@ impl Controller {
             Event::BrokerChange
         } else if path == znode_path::TOPICS {
             Event::TopicChange
+        } else if path == znode_path::DELETE_TOPICS {
+            Event::TopicDeletion
+        } else if path == znode_path::REASSIGN_PARTITIONS {
+            Event::ZkPartitionReassignment
+        } else if path == znode_path::PREFERRED_REPLICA_ELECTION {
+            Event::ZkPreferredReplicaElection
         } else if let Some(topic) = path.strip_prefix("/brokers/topics/") {
             Event::PartitionModifications(topic.to_owned())
         } else {
@@ -201,8 +221,17 @@ impl Controller {
         self.now = now;
         let (answered, next) = self.channels.on_outcome(now, tag, outcome);
         self.actions.extend(next.map(send_action));
-        if let Some((AnyRequest::LeaderAndIsr(_), AnyResponse::LeaderAndIsr(response))) = answered {
-            self.events.push_back(Event::LeaderAndIsrResponse(tag.broker, response));
+        let event = match answered {
+            Some((AnyRequest::LeaderAndIsr(_), AnyResponse::LeaderAndIsr(response))) => {
+                Some(Event::LeaderAndIsrResponse(tag.broker, response))
+            }
+            Some((AnyRequest::StopReplica(request), AnyResponse::StopReplica(response))) => {
+                self.deletion_response(tag.broker, &request, &response)
+            }
+            _ => None,
+        };
+        if let Some(event) = event {
+            self.events.push_back(event);
             self.run();
         }
         self.take_actions()
@@ -304,36 +333,6 @@ impl Controller {
         Op::Fenced { write, epoch_zk_version: self.context.epoch_zk_version }
     }
 
-    fn process(&mut self, event: Event) {
-        match event {
-            Event::ControllerChange => self.steps.push_back(Step::ReadController),
-            Event::BrokerChange if self.is_active => {
-                self.steps.push_back(Step::ListBrokers(Purpose::Change));
-            }
-            Event::TopicChange if self.is_active => {
-                self.steps.push_back(Step::ListTopics(Purpose::Change));
-            }
-            Event::PartitionModifications(topic) if self.is_active => {
-                self.steps.push_back(Step::ReadTopics(vec![topic], Purpose::Modification));
-            }
-            Event::AutoPreferredReplicaLeaderElection if self.is_active => {
-                self.check_leader_imbalance();
-            }
-            Event::LeaderAndIsrResponse(broker, response) if self.is_active => {
-                self.note_offline_dirs(broker, &response);
-            }
-            Event::AlterIsr(token, request) => self.process_alter_isr(token, request),
-            Event::ControlledShutdown { token, broker, broker_epoch } => {
-                self.process_controlled_shutdown(token, broker, broker_epoch);
-            }
-            Event::BrokerChange
-            | Event::TopicChange
-            | Event::PartitionModifications(_)
-            | Event::AutoPreferredReplicaLeaderElection
-            | Event::LeaderAndIsrResponse(..) => {}
-        }
-    }
-
     /// Begins a step: asks ZooKeeper what it needs, or does it at once.
     fn begin(&mut self, step: Step) {
         match step {
@@ -347,9 +346,11 @@ impl Controller {
             | Step::ListNotifications
             | Step::DeleteNotifications(_)
             | Step::ReadPartitionStates(_)
+            | Step::ContextInitialized
             | Step::StartStateMachines
             | Step::StartPartitions
-            | Step::Ready => self.begin_failover(step),
+            | Step::Ready
+            | Step::StartScheduler => self.begin_failover(step),
             Step::ListBrokers(_)
             | Step::ReadBrokers(..)
             | Step::BrokerStartup(_)
@@ -361,21 +362,26 @@ impl Controller {
                 self.begin_topics(step);
             }
             Step::OnlinePartitions(..)
-            | Step::TriggerOnline
+            | Step::TriggerOnline(_)
             | Step::Initialize(_)
             | Step::AdoptStates(_)
             | Step::ReadForElection(..)
             | Step::ReadUncleanConfigs { .. }
-            | Step::WriteElections(..)
-            | Step::OnlineReplicas(_)
+            | Step::WriteElections(..) => self.begin_leadership(step),
+            Step::OnlineReplicas(_)
             | Step::OfflineReplicas(..)
             | Step::ReadForIsrRemoval(..)
-            | Step::WriteIsrRemoval(..) => self.begin_leadership(step),
+            | Step::WriteIsrRemoval(..) => self.begin_replicas(step),
             Step::SendRequests => self.send_requests(),
             Step::WriteAlteredIsrs(altering) => self.begin_alter_isr(altering),
+            Step::StopReplicas(replicas) => self.stop_replicas(&replicas),
             Step::AnswerControlledShutdown(token, broker) => {
                 self.answer_controlled_shutdown(token, broker);
             }
+            Step::ReportElection(report) => self.report_election(report),
+            Step::Deletion(step) => self.begin_deletion(step),
+            Step::Reassignment(step) => self.begin_reassignment(step),
+            Step::ZkTriggered(step) => self.begin_zk_triggered(step),
         }
     }
 
@@ -399,6 +405,12 @@ impl Controller {
                 self.finish_read_topics(topics, purpose, answers);
             }
             Step::WriteAlteredIsrs(altering) => self.finish_alter_isr(*altering, answers),
+            Step::ReadForIsrRemoval(..) | Step::WriteIsrRemoval(..) => {
+                self.finish_replicas(step, answers);
+            }
+            Step::Deletion(step) => self.finish_deletion(step, answers),
+            Step::Reassignment(step) => self.finish_reassignment(step, answers),
+            Step::ZkTriggered(step) => self.finish_zk_triggered(step, answers),
             step => self.finish_leadership(step, answers),
         }
     }
@@ -407,6 +419,9 @@ impl Controller {
 
     fn send_requests(&mut self) {
         for (broker, request) in self.batch.take(&self.context, self.me) {
+            if let Some(text) = request_batch::announcement(broker, &request) {
+                self.log_state_change(LogLevel::Info, text);
+            }
             let outgoing = self.channels.send(broker, request);
             self.actions.extend(outgoing.map(send_action));
         }
@@ -422,7 +437,11 @@ impl Controller {
 
     fn log(&mut self, level: LogLevel, text: impl AsRef<str>) {
         let text = format!("[Controller id={}] {}", self.me, text.as_ref());
-        self.actions.push(Action::Log { level, logger: LOGGER, text });
+        self.log_as(level, LOGGER, text);
+    }
+
+    fn log_as(&mut self, level: LogLevel, logger: &'static str, text: String) {
+        self.actions.push(Action::Log { level, logger, text });
     }
 
     fn info(&mut self, text: impl AsRef<str>) {
@@ -432,7 +451,7 @@ impl Controller {
     fn log_state_change(&mut self, level: LogLevel, text: impl AsRef<str>) {
         let (id, epoch) = (self.me, self.context.epoch);
         let text = format!("[Controller id={id} epoch={epoch}] {}", text.as_ref());
-        self.actions.push(Action::Log { level, logger: STATE_CHANGE_LOGGER, text });
+        self.log_as(level, STATE_CHANGE_LOGGER, text);
     }
 
     fn take_actions(&mut self) -> Vec<ControllerAction> {

@@ -4,24 +4,25 @@
 //! In Kafka: KafkaController.checkAndTriggerAutoLeaderRebalance.
 
 use super::Controller;
+use super::elect_leaders::Report;
 use super::election::{ElectionStrategy, elect_preferred};
-use super::joined;
-use super::step::Step;
+use super::step::{ElectionType, Step};
 use crate::base::{SortedMap, TopicPartition};
-use crate::cluster::znode_data::ReplicaAssignment;
 
 impl Controller {
     pub(super) fn check_leader_imbalance(&mut self) {
         self.info("Processing automatic preferred replica leader election");
         let mut by_preferred: SortedMap<i32, Vec<&TopicPartition>> = SortedMap::new();
         for (partition, assignment) in &self.context.assignments {
+            if self.context.is_queued_for_deletion(&partition.topic) {
+                continue;
+            }
             if let Some(preferred) = assignment.replicas.first() {
                 by_preferred.entry(*preferred).or_default().push(partition);
             }
         }
         let percentage = self.config.leader_imbalance_per_broker_percentage;
-        let is_reassigning =
-            self.context.assignments.values().any(ReplicaAssignment::is_being_reassigned);
+        let is_reassigning = !self.context.being_reassigned.is_empty();
         let mut steps = Vec::new();
         for (preferred, partitions) in by_preferred {
             let is_led_by_other = |partition: &&&TopicPartition| {
@@ -44,24 +45,20 @@ impl Controller {
                 steps.push(candidates);
             }
         }
-        for candidates in &steps {
-            let names = joined(candidates, ",");
-            self.info(format!(
-                "Starting replica leader election (PREFERRED) for partitions {names} triggered by \
-                 AutoTriggered"
-            ));
+        let mut elections = Vec::new();
+        for candidates in steps {
+            self.log_election(ElectionType::Preferred, &candidates, "AutoTriggered");
+            elections.push(Step::OnlinePartitions(candidates.clone(), ElectionStrategy::Preferred));
+            elections.push(Step::ReportElection(Report::ToLog(candidates)));
         }
-        self.go_on_with(
-            steps
-                .into_iter()
-                .map(|candidates| Step::OnlinePartitions(candidates, ElectionStrategy::Preferred))
-                .collect::<Vec<_>>(),
-        );
+        self.go_on_with(elections);
     }
 
     fn can_preferred_replica_be_leader(&self, partition: &TopicPartition) -> bool {
         let Some(leadership) = self.context.leaderships.get(partition) else { return false };
-        let live = self.context.live_brokers();
-        elect_preferred(self.context.replicas(partition), &leadership.isr, &live).is_some()
+        let replicas = self.context.replicas(partition);
+        let is_online = |id: &&i32| self.context.is_replica_online(**id, partition);
+        let live = replicas.iter().filter(is_online).copied().collect();
+        elect_preferred(replicas, &leadership.isr, &live).is_some()
     }
 }

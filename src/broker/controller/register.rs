@@ -4,6 +4,8 @@
 //! In Kafka: KafkaController.elect, maybeResign, onControllerResignation;
 //! KafkaZkClient.registerControllerAndIncrementControllerEpoch.
 
+use super::elect_leaders::Report;
+use super::reassignment::ReassignmentStep;
 use super::request_batch::RequestBatch;
 use super::step::{Event, Step};
 use super::{Controller, ControllerContext};
@@ -142,7 +144,11 @@ impl Controller {
         }
         for event in std::mem::take(&mut self.events) {
             match event {
-                Event::AlterIsr(..) | Event::ControlledShutdown { .. } => self.process(event),
+                Event::AlterIsr(..)
+                | Event::ControlledShutdown { .. }
+                | Event::AlterReassignments(..)
+                | Event::ListReassignments(..)
+                | Event::ElectLeaders(..) => self.process(event),
                 Event::ControllerChange => self.events.push_back(event),
                 _ => {}
             }
@@ -151,6 +157,7 @@ impl Controller {
         let gone = self.channels.clear();
         self.actions.extend(gone.into_iter().map(Action::Disconnect));
         self.context = ControllerContext::default();
+        self.log_state_machines_stopped();
         self.info("Resigned");
         self.trace(TraceEvent::ControllerResigned { broker: BrokerId(self.me), epoch });
     }
@@ -159,6 +166,13 @@ impl Controller {
         match step {
             Step::WriteAlteredIsrs(altering) => self.refuse_alter_isr(altering.token()),
             Step::AnswerControlledShutdown(token, _) => self.refuse_controlled_shutdown(token),
+            Step::Reassignment(ReassignmentStep::Answer(token, _)) => {
+                self.refuse_alter_reassignments(token);
+            }
+            Step::ReportElection(Report::ToClient { token, electable, results, .. }) => {
+                let partitions = results.into_keys().chain(electable);
+                self.refuse_elect_leaders(token, partitions);
+            }
             _ => {}
         }
     }

@@ -3,7 +3,9 @@
 //!
 //! In Kafka: kafka.controller.ControllerBrokerRequestBatch.
 
-use super::context::{ControllerContext, Leadership, NO_EPOCH, Replica};
+use super::context::{
+    ControllerContext, EPOCH_DURING_DELETE, LEADER_DURING_DELETE, Leadership, NO_EPOCH, Replica,
+};
 use crate::base::{SortedMap, SortedSet, TopicPartition};
 use crate::wire::Uuid;
 use crate::wire::kafka::{
@@ -68,14 +70,20 @@ impl RequestBatch {
             let Some(leadership) = context.leaderships.get(partition) else { continue };
             let replicas = context.replicas(partition).to_vec();
             let is_offline = |id: &&i32| !context.is_replica_online(**id, partition);
+            let (leader, leader_epoch, zk_version) =
+                if context.is_queued_for_deletion(&partition.topic) {
+                    (LEADER_DURING_DELETE, 0, 0)
+                } else {
+                    (leadership.leader, leadership.leader_epoch, leadership.zk_version)
+                };
             let state = UpdateMetadataPartitionState {
                 topic_name: partition.topic.clone(),
                 partition_index: partition.partition,
                 controller_epoch: leadership.controller_epoch,
-                leader: leadership.leader,
-                leader_epoch: leadership.leader_epoch,
+                leader,
+                leader_epoch,
                 isr: leadership.isr.clone(),
-                zk_version: leadership.zk_version,
+                zk_version,
                 offline_replicas: replicas.iter().filter(is_offline).copied().collect(),
                 replicas,
             };
@@ -91,8 +99,11 @@ impl RequestBatch {
         delete_partition: bool,
     ) {
         let (partition, broker) = replica;
-        let leader_epoch =
-            context.leaderships.get(partition).map_or(NO_EPOCH, |one| one.leader_epoch);
+        let leader_epoch = if context.is_queued_for_deletion(&partition.topic) {
+            EPOCH_DURING_DELETE
+        } else {
+            context.leaderships.get(partition).map_or(NO_EPOCH, |one| one.leader_epoch)
+        };
         let states = self.stop_replica.entry(*broker).or_default();
         let already = states.get(partition).is_some_and(|state| state.delete_partition);
         let state = StopReplicaPartitionState {
@@ -128,6 +139,31 @@ impl RequestBatch {
             }
         }
         requests
+    }
+}
+
+/// What the controller's log says of a request. It says nothing of UpdateMetadata, which goes to
+/// everybody after every change.
+pub fn announcement(broker: i32, request: &AnyRequest) -> Option<String> {
+    match request {
+        AnyRequest::LeaderAndIsr(request) => {
+            let topics = request.topic_states.iter();
+            let states = topics.flat_map(|topic| &topic.partition_states);
+            let (leading, following): (Vec<_>, Vec<_>) =
+                states.partition(|state| state.leader == broker);
+            Some(format!(
+                "Sending LeaderAndIsr request to broker {broker} with {} become-leader and {} \
+                 become-follower partitions",
+                leading.len(),
+                following.len()
+            ))
+        }
+        AnyRequest::StopReplica(request) => {
+            let count: usize =
+                request.topic_states.iter().map(|topic| topic.partition_states.len()).sum();
+            Some(format!("Sending StopReplica request for {count} replicas to broker {broker}"))
+        }
+        _ => None,
     }
 }
 

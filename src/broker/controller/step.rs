@@ -10,7 +10,10 @@ use super::election::{Elected, ElectionStrategy};
 use crate::base::{SortedMap, SortedSet, TopicPartition};
 use crate::broker::action::RequestToken;
 use crate::broker::kafka_zk::{Answer, Op};
-use crate::wire::kafka::{AlterIsrRequest, LeaderAndIsrResponse};
+use crate::wire::kafka::{
+    AlterIsrRequest, AlterPartitionReassignmentsRequest, LeaderAndIsrResponse,
+    ListPartitionReassignmentsRequest,
+};
 
 /// Something that the controller has to react to.
 #[derive(Clone, PartialEq, Debug)]
@@ -38,6 +41,42 @@ pub enum Event {
     AutoPreferredReplicaLeaderElection,
     /// A broker answered a LeaderAndIsr: it may have lost a log directory.
     LeaderAndIsrResponse(i32, LeaderAndIsrResponse),
+    /// The wishes to delete topics have changed.
+    TopicDeletion,
+    /// A broker answered a StopReplica: which replicas of topics that are being deleted it has
+    /// deleted, and which it could not.
+    ReplicasDeleted(Vec<(Replica, bool)>),
+    /// Unclean leader election has been enabled: for a topic, or by default.
+    UncleanLeaderElectionEnable(Option<String>),
+    /// A tool wrote into ZooKeeper which partitions shall be moved.
+    ZkPartitionReassignment,
+    /// A tool wrote into ZooKeeper which preferred replicas shall lead.
+    ZkPreferredReplicaElection,
+    /// Partitions shall be moved.
+    AlterReassignments(RequestToken, AlterPartitionReassignmentsRequest),
+    /// Somebody asks which partitions are being moved.
+    ListReassignments(RequestToken, ListPartitionReassignmentsRequest),
+    /// A tool asks for elections.
+    ElectLeaders(RequestToken, ElectionType, SortedSet<TopicPartition>),
+}
+
+/// What kind of election a tool asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ElectionType {
+    /// The preferred replica shall lead.
+    Preferred,
+    /// Anybody alive shall lead where nobody does.
+    Unclean,
+}
+
+impl ElectionType {
+    /// Its name in Kafka's messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preferred => "PREFERRED",
+            Self::Unclean => "UNCLEAN",
+        }
+    }
 }
 
 /// Why something is read.
@@ -83,12 +122,16 @@ pub enum Step {
     DeleteNotifications(Vec<String>),
     /// Read leader and ISR of all partitions.
     ReadPartitionStates(Vec<TopicPartition>),
+    /// Everything is read but the topic deletions.
+    ContextInitialized,
     /// Everything is read: start the state machines.
     StartStateMachines,
     /// Start the state machine of partitions.
     StartPartitions,
-    /// Everything is started.
+    /// Everything is started: go on with what the last controller left.
     Ready,
+    /// From now on look after the leaders every so often.
+    StartScheduler,
 
     // ---- brokers and topics ----
     /// List the live brokers.
@@ -113,8 +156,8 @@ pub enum Step {
     // ---- state changes ----
     /// Bring partitions online (PartitionStateMachine.handleStateChanges(OnlinePartition)).
     OnlinePartitions(Vec<TopicPartition>, ElectionStrategy),
-    /// Bring all new and offline partitions online.
-    TriggerOnline,
+    /// Bring new and offline partitions online: of one topic, or all.
+    TriggerOnline(Option<String>),
     /// Write the first leader and ISR of new partitions.
     Initialize(Vec<(TopicPartition, Leadership)>),
     /// Take over states that turned out to be written already.
@@ -148,8 +191,20 @@ pub enum Step {
     // ---- requests ----
     /// Write the ISRs that a leader asked for.
     WriteAlteredIsrs(Box<super::alter_isr::Altering>),
+    /// Stop replicas of a broker that shuts down.
+    StopReplicas(Vec<Replica>),
     /// Answer a controlled shutdown.
     AnswerControlledShutdown(RequestToken, i32),
+    /// Tell what came of elections.
+    ReportElection(super::elect_leaders::Report),
+
+    // ---- longer stories ----
+    /// Deletion of topics.
+    Deletion(super::deletion::DeletionStep),
+    /// Reassignment of partitions.
+    Reassignment(super::reassignment::ReassignmentStep),
+    /// What tools of old wrote into ZooKeeper.
+    ZkTriggered(super::zk_triggered::ZkTriggeredStep),
 }
 
 /// Requests to ZooKeeper that the next step waits for.

@@ -1,3 +1,4 @@
+mod administration;
 mod stage;
 
 use super::Controller;

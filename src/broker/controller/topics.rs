@@ -42,7 +42,7 @@ impl Controller {
         })
     }
 
-    fn assignment_of(&self, topic: &str) -> SortedMap<i32, ReplicaAssignment> {
+    pub(super) fn assignment_of(&self, topic: &str) -> SortedMap<i32, ReplicaAssignment> {
         let from = TopicPartition::new(topic, i32::MIN);
         self.context
             .assignments
@@ -63,7 +63,7 @@ impl Controller {
         self.context.topics = current;
         if !new.is_empty() || purpose == Purpose::Failover {
             self.go_on_with([Step::ReadTopics(new, purpose)]);
-        } else if !deleted.is_empty() {
+        } else {
             self.log_topics(&[], &deleted, &[]);
         }
     }
@@ -79,6 +79,9 @@ impl Controller {
         for (topic, answer) in topics.iter().zip(answers) {
             let Answer::Data { data, .. } = answer else { continue };
             match TopicAssignment::from_json(&data) {
+                Ok(assignment) if self.context.is_queued_for_deletion(topic) => {
+                    return self.keep_assignment(topic, &assignment);
+                }
                 Ok(assignment) => {
                     if assignment.topic_id.is_none() && !self.context.topic_ids.contains_key(topic)
                     {
@@ -110,6 +113,28 @@ impl Controller {
         self.go_on_with(steps);
     }
 
+    /// A topic that is being deleted gets no new partitions.
+    fn keep_assignment(&mut self, topic: &str, assignment: &TopicAssignment) {
+        let known = self.assignment_of(topic);
+        let is_new = |index: &&i32| !known.contains_key(*index);
+        let new: Vec<i32> = assignment.partitions.keys().filter(is_new).copied().collect();
+        if new.is_empty() {
+            let text = "Ignoring partition change during topic deletion as no new partitions are \
+                        added";
+            return self.info(text);
+        }
+        let new = joined(new, ",");
+        self.log(
+            LogLevel::Warn,
+            format!(
+                "Skipping adding partitions {new} for topic {topic} since it is currently being \
+                 deleted"
+            ),
+        );
+        self.info(format!("Restoring the partition replica assignment for topic {topic}"));
+        self.go_on_with([Step::WriteTopicIds(vec![topic.to_owned()])]);
+    }
+
     /// Keeps what is new in a topic's assignment; returns the partitions that are.
     fn note_topic(&mut self, topic: &str, assignment: TopicAssignment) -> Vec<TopicPartition> {
         let known = self.context.topic_ids.get(topic).copied();
@@ -120,6 +145,9 @@ impl Controller {
         for (index, replicas) in assignment.partitions {
             let partition = TopicPartition::new(topic, index);
             if !self.context.assignments.contains_key(&partition) {
+                if replicas.is_being_reassigned() {
+                    self.context.being_reassigned.insert(partition.clone());
+                }
                 self.context.assignments.insert(partition.clone(), replicas);
                 added.push(partition);
             }
@@ -129,13 +157,10 @@ impl Controller {
 
     fn assignment_text(&self, partitions: &[TopicPartition]) -> String {
         let of = |partition: &TopicPartition| {
-            let replicas = joined(self.context.replicas(partition), ",");
-            format!(
-                "{partition} -> ReplicaAssignment(replicas={replicas}, addingReplicas=, \
-                 removingReplicas=)"
-            )
+            let assignment = self.context.assignments.get(partition)?;
+            Some(format!("{partition} -> {assignment}"))
         };
-        joined(partitions.iter().map(of), ", ")
+        joined(partitions.iter().filter_map(of), ", ")
     }
 
     fn log_topics(&mut self, new: &[String], deleted: &[String], added: &[TopicPartition]) {

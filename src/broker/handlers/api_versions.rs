@@ -26,12 +26,22 @@ const SUPPORTED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::ListGroups, 0, 4),
     (ApiKey::ApiVersions, 0, 3),
     (ApiKey::CreateTopics, 0, 7),
+    (ApiKey::DeleteTopics, 0, 6),
     (ApiKey::DeleteRecords, 0, 2),
     (ApiKey::InitProducerId, 0, 4),
     (ApiKey::OffsetForLeaderEpoch, 0, 4),
+    (ApiKey::DescribeConfigs, 0, 4),
+    (ApiKey::AlterConfigs, 0, 2),
+    (ApiKey::DescribeLogDirs, 0, 2),
+    (ApiKey::CreatePartitions, 0, 3),
     (ApiKey::DeleteGroups, 0, 2),
+    (ApiKey::ElectLeaders, 0, 2),
+    (ApiKey::IncrementalAlterConfigs, 0, 1),
+    (ApiKey::AlterPartitionReassignments, 0, 0),
+    (ApiKey::ListPartitionReassignments, 0, 0),
     (ApiKey::OffsetDelete, 0, 0),
     (ApiKey::AlterIsr, 0, 0),
+    (ApiKey::DescribeCluster, 0, 0),
 ];
 
 /// Whether requests of that API and version are answered.
@@ -63,6 +73,7 @@ mod tests {
             assert!(api.supports(*min) && api.supports(*max), "{api:?}");
             assert_eq!(*api.versions().end(), *max, "{api:?}");
         }
+        assert!(SUPPORTED.is_sorted_by_key(|(api, _, _)| *api), "as Kafka lists them");
         assert!(!is_supported(ApiKey::Produce, 2));
     }
 }

@@ -5,6 +5,8 @@
 
 pub mod api_versions;
 pub mod delete_records;
+pub mod describe_cluster;
+pub mod describe_log_dirs;
 pub mod fetch;
 pub mod init_producer_id;
 pub mod leader_and_isr;

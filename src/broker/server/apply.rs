@@ -6,6 +6,7 @@ use crate::base::TopicPartition;
 use crate::broker::action::{Action, Node, SendError};
 use crate::broker::admin_manager::AdminAction;
 use crate::broker::controller::{ChannelTag, ControllerAction};
+use crate::broker::delayed_elect_leader::Answered;
 use crate::broker::producer_id_manager::ProducerIdAction;
 use crate::broker::replica_manager::{AppendRequest, AppendTarget, FollowRequest, FollowTag};
 use crate::cluster::topic_name::GROUP_METADATA_TOPIC_NAME;
@@ -33,6 +34,10 @@ impl Broker {
                     send(&mut self.controller_channel, &to, request, tag, ctx);
                 }
                 Action::Disconnect(broker) => self.controller_channel.forget_node(broker.0, ctx),
+                Action::ElectionHeld { token, results } => {
+                    let answered = self.elections.held(token, results, &self.metadata);
+                    self.answer_elections(answered, ctx);
+                }
                 other => self.apply_common(other, ctx),
             }
         }
@@ -93,7 +98,20 @@ impl Broker {
                 let actions = self.groups.on_partition_loaded(ctx.now(), partition, &batches);
                 self.apply_group(actions, ctx);
             }
-            Action::Zookeeper { .. } | Action::Send { .. } | Action::Disconnect(_) => {}
+            Action::Zookeeper { .. }
+            | Action::Send { .. }
+            | Action::Disconnect(_)
+            | Action::ElectionHeld { .. } => {}
+        }
+    }
+
+    pub(super) fn answer_elections(
+        &mut self,
+        answered: impl IntoIterator<Item = Answered>,
+        ctx: &mut Ctx<'_>,
+    ) {
+        for (token, response) in answered {
+            self.sockets.reply(token, &response.into(), ctx);
         }
     }
 

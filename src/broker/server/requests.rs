@@ -11,6 +11,7 @@ use crate::broker::handlers::{self, Handled};
 use crate::broker::socket_server::Refusal;
 use crate::node::{Ctx, Properties};
 use crate::wire::kafka::{AnyRequest, LeaderAndIsrRequest, MetadataRequest};
+use std::ops::ControlFlow;
 
 /// A LeaderAndIsr request whose topics' settings are on their way from ZooKeeper. Kafka's handler
 /// thread waits for them; here the request does.
@@ -86,8 +87,13 @@ impl Broker {
                 handlers::offset_for_leader_epoch::handle(request, &self.replicas).into()
             }
             request => match self.handle_group_request(&context, request, ctx) {
-                Some(request) => self.handle_cluster_action(&context, request, ctx),
                 None => Handled::Later,
+                Some(request) => match self.handle_admin_request(&context, request, ctx) {
+                    ControlFlow::Break(handled) => handled,
+                    ControlFlow::Continue(request) => {
+                        self.handle_cluster_action(&context, request, ctx)
+                    }
+                },
             },
         };
         self.finish(token, handled, ctx);
@@ -131,15 +137,9 @@ impl Broker {
                     deleted.map(|(topic, index)| TopicPartition::new(topic, index)).collect();
                 let actions = self.groups.on_partitions_deleted(ctx.now(), &deleted);
                 self.apply_group(actions, ctx);
+                let answered = self.elections.complete(&self.metadata);
+                self.answer_elections(answered, ctx);
                 updated.response.into()
-            }
-            AnyRequest::CreateTopics(request) => {
-                let is_controller = self.controller.is_active();
-                let (now, metadata) = (ctx.now(), &self.metadata);
-                let actions =
-                    self.admin.handle_create_topics(now, context, request, is_controller, metadata);
-                self.apply_admin(actions, ctx);
-                Handled::Later
             }
             AnyRequest::AlterIsr(request) => {
                 let actions = self.controller.handle_alter_isr(ctx.now(), context, request);

@@ -12,6 +12,9 @@ use crate::node::Ctx;
 use crate::wire::ErrorCode;
 use crate::wire::kafka::{ControlledShutdownRequest, ControlledShutdownResponse};
 
+const REPLICA_MANAGER: &str = "kafka.server.ReplicaManager";
+const LOG_MANAGER: &str = "kafka.log.LogManager";
+
 /// How far the controlled shutdown has come.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ControlledShutdown {
@@ -22,9 +25,11 @@ pub(super) struct ControlledShutdown {
 
 impl Broker {
     pub(super) fn on_stop(&mut self, ctx: &mut Ctx<'_>) {
+        let text = "Terminating process due to signal SIGTERM";
+        ctx.log(LogLevel::Info, "org.apache.kafka.common.utils.LoggingSignalHandler", text);
         match self.life {
             Life::Starting => {
-                self.zookeeper.close(ctx);
+                self.close_session(ctx);
                 self.life = Life::NotRunning;
                 ctx.exit(false, "shut down completed");
             }
@@ -109,6 +114,22 @@ impl Broker {
 
     /// Leaves: everything is on the disk before the session ends and others take over.
     fn shut_down(&mut self, ctx: &mut Ctx<'_>) {
+        self.log_socket_server("Stopping socket server request processors", ctx);
+        self.log_socket_server("Stopped socket server request processors", ctx);
+        for what in ["Shutting down.", "Shutdown complete."] {
+            let text = format!("[GroupCoordinator {}]: {what}", self.id());
+            ctx.log(LogLevel::Info, "kafka.coordinator.group.GroupCoordinator", text);
+        }
+        let id = self.id();
+        let text = format!("[ReplicaManager broker={id}] Shutting down");
+        ctx.log(LogLevel::Info, REPLICA_MANAGER, text);
+        for what in ["shutting down", "shutdown completed"] {
+            let text = format!("[ReplicaFetcherManager on broker {id}] {what}");
+            ctx.log(LogLevel::Info, "kafka.server.ReplicaFetcherManager", text);
+        }
+        let text = format!("[ReplicaManager broker={id}] Shut down completely");
+        ctx.log(LogLevel::Info, REPLICA_MANAGER, text);
+        ctx.log(LogLevel::Info, LOG_MANAGER, "Shutting down.");
         let files = self.replicas.shut_down(ctx.volume);
         self.flush_events(ctx);
         let mut files =
@@ -120,9 +141,12 @@ impl Broker {
             .and_then(|()| ctx.fsync(CLEAN_SHUTDOWN_FILE));
         if let Err(error) = marked {
             let text = format!("Failed to write clean shutdown file: {error}");
-            ctx.log(LogLevel::Error, "kafka.log.LogManager", text);
+            ctx.log(LogLevel::Error, LOG_MANAGER, text);
         }
-        self.zookeeper.close(ctx);
+        ctx.log(LogLevel::Info, LOG_MANAGER, "Shutdown complete.");
+        self.close_session(ctx);
+        self.log_socket_server("Shutting down socket server", ctx);
+        self.log_socket_server("Shutdown completed", ctx);
         self.log(LogLevel::Info, "shut down completed", ctx);
         self.life = Life::NotRunning;
         ctx.exit(false, "shut down completed");

@@ -2,7 +2,7 @@
 //!
 //! In Kafka: `KafkaServer.startup`.
 
-use super::zookeeper::ServerTag;
+use super::zookeeper::{ServerTag, zookeeper_log};
 use super::{Broker, KAFKA_SERVER, Life};
 use crate::base::trace::LogLevel;
 use crate::base::{SortedSet, Time};
@@ -19,6 +19,10 @@ use crate::node::Ctx;
 pub(super) const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
 
 const LOG_MANAGER: &str = "kafka.log.LogManager";
+/// The version that this broker emulates, as it says itself.
+const VERSION: &str = "2.8.2";
+/// The commit that it was built from.
+const COMMIT_ID: &str = "3146c6ff4a24cc24";
 
 /// How far the start has come.
 #[derive(Clone, Debug, Default)]
@@ -40,14 +44,16 @@ impl Broker {
         // Ids that they make must differ from life to life, so their streams are this life's.
         let (me, config) = (self.id(), self.config.clone());
         self.controller = Controller::new(me, config.clone(), ctx.rng.fork("controller"));
-        self.admin = AdminManager::new(me, config.clone(), ctx.rng.fork("admin manager"));
+        let rng = ctx.rng.fork("admin manager");
+        self.admin = AdminManager::new(me, self.dynamic_config.clone(), rng);
         let (rng, latency) = (ctx.rng.fork("group coordinator"), self.disk_latency);
         self.groups = GroupCoordinator::new(me, config, rng, latency);
         ctx.log(LogLevel::Info, KAFKA_SERVER, "starting");
+        let text = format!("Connecting to zookeeper on {}", self.config.zookeeper_connect);
+        ctx.log(LogLevel::Info, KAFKA_SERVER, text);
         self.startup.deadline = Some(ctx.now() + self.config.zookeeper_connection_timeout);
-        let text = "[ZooKeeperClient Kafka server] Initializing a new session";
-        ctx.log(LogLevel::Info, "kafka.zookeeper.ZooKeeperClient", text);
-        self.zookeeper.connect(ctx);
+        self.initialize_session(ctx);
+        zookeeper_log(LogLevel::Info, "Waiting until connected.", ctx);
     }
 
     pub(super) fn check_startup_deadline(&mut self, ctx: &mut Ctx<'_>) {
@@ -101,6 +107,10 @@ impl Broker {
     /// One more root is there.
     pub(super) fn on_root(&mut self, path: &str, ctx: &mut Ctx<'_>) {
         if self.startup.roots.remove(path) && self.startup.roots.is_empty() {
+            // Answered in this order: the configs are known before anything begins.
+            self.ask_zookeeper(ServerTag::ReadBrokerConfig(None), ctx);
+            let own = Some(self.config.broker_id);
+            self.ask_zookeeper(ServerTag::ReadBrokerConfig(own), ctx);
             self.ask_zookeeper(ServerTag::ReadClusterId, ctx);
         }
     }
@@ -118,7 +128,8 @@ impl Broker {
             return;
         }
         if stored.is_none() {
-            let text = format!("No meta.properties file under dir /{META_PROPERTIES}");
+            let dir = self.log_dir();
+            let text = format!("No meta.properties file under dir {dir}/{META_PROPERTIES}");
             ctx.log(LogLevel::Warn, "kafka.server.BrokerMetadataCheckpoint", text);
         }
         self.startup.configs = ReplicaManager::topics_on(ctx.volume);
@@ -142,18 +153,31 @@ impl Broker {
     fn prepare(&mut self, ctx: &mut Ctx<'_>) -> Result<(), DiskError> {
         let write_meta = MetaProperties::read(ctx.volume).is_none();
         let is_clean = ctx.volume.read(CLEAN_SHUTDOWN_FILE).is_some();
-        ctx.log(LogLevel::Info, LOG_MANAGER, "Loading logs from log dirs ArrayBuffer(/)");
+        let (dir, began) = (self.log_dir().to_owned(), ctx.now());
+        let text = format!("Loading logs from log dirs ArrayBuffer({dir})");
+        ctx.log(LogLevel::Info, LOG_MANAGER, text);
         let how = if is_clean {
-            "Skipping recovery for all logs in / since clean shutdown file was found"
+            format!("Skipping recovery for all logs in {dir} since clean shutdown file was found")
         } else {
-            "Attempting recovery for all logs in / since no clean shutdown file was found"
+            format!(
+                "Attempting recovery for all logs in {dir} since no clean shutdown file was found"
+            )
         };
         ctx.log(LogLevel::Info, LOG_MANAGER, how);
         let loaded = self.replicas.load_logs(ctx.volume, is_clean, ctx.now());
         loaded.map_err(|crate::log::LogError::Disk(error)| error)?;
         self.flush_events(ctx);
-        let text = format!("Loaded {} logs.", self.replicas.log_count());
-        ctx.log(LogLevel::Info, LOG_MANAGER, text);
+        let took = ctx.now().since(began).as_millis();
+        let period = |key: &str| self.dynamic_config.value(key).unwrap_or_default().to_owned();
+        let cleanup = period("log.retention.check.interval.ms");
+        let flusher = period("log.flush.scheduler.interval.ms");
+        for text in [
+            format!("Loaded {} logs in {took}ms.", self.replicas.log_count()),
+            format!("Starting log cleanup with a period of {cleanup} ms."),
+            format!("Starting log flusher with a default period of {flusher} ms."),
+        ] {
+            ctx.log(LogLevel::Info, LOG_MANAGER, text);
+        }
         let endpoint = &self.config.advertised_listener;
         let text = format!("Awaiting socket connections on {endpoint}.");
         ctx.log(LogLevel::Info, "kafka.network.Acceptor", text);
@@ -172,6 +196,34 @@ impl Broker {
             ctx.fsync(CLEAN_SHUTDOWN_FILE)?;
         }
         Ok(())
+    }
+
+    /// Where the volume is, in the broker's own words.
+    fn log_dir(&self) -> &str {
+        self.config.log_dirs.first().map_or("", String::as_str)
+    }
+
+    pub(super) fn log_socket_server(&self, text: &str, ctx: &mut Ctx<'_>) {
+        let text = format!("[SocketServer listenerType=ZK_BROKER, nodeId={}] {text}", self.id());
+        ctx.log(LogLevel::Info, "kafka.network.SocketServer", text);
+    }
+
+    fn log_started(&self, ctx: &mut Ctx<'_>) {
+        for what in ["Starting up.", "Startup complete."] {
+            let text = format!("[GroupCoordinator {}]: {what}", self.id());
+            ctx.log(LogLevel::Info, "kafka.coordinator.group.GroupCoordinator", text);
+        }
+        self.log_socket_server("Starting socket server acceptors and processors", ctx);
+        self.log_socket_server("Started socket server acceptors and processors", ctx);
+        let started_ms = ctx.now().as_millis();
+        for text in [
+            format!("Kafka version: {VERSION}"),
+            format!("Kafka commitId: {COMMIT_ID}"),
+            format!("Kafka startTimeMs: {started_ms}"),
+        ] {
+            ctx.log(LogLevel::Info, "org.apache.kafka.common.utils.AppInfoParser", text);
+        }
+        self.log(LogLevel::Info, "started", ctx);
     }
 
     fn register(&mut self, ctx: &mut Ctx<'_>) {
@@ -193,10 +245,11 @@ impl Broker {
         ctx.log(LogLevel::Info, "kafka.zk.KafkaZkClient", text);
         if self.life == Life::Starting {
             self.life = Life::Running;
-            self.log(LogLevel::Info, "started", ctx);
+            self.log_started(ctx);
             let actions = self.producer_ids.start();
             self.apply_producer_id(actions, ctx);
         }
+        self.ask_zookeeper(ServerTag::ListConfigChanges, ctx);
         let actions = self.controller.on_session_established(ctx.now());
         self.apply_controller(actions, ctx);
     }

@@ -2,16 +2,18 @@
 //!
 //! In Kafka: `KafkaZkClient.registerBroker`, `createOrGetClusterId`, `CheckedEphemeral`.
 
+use super::config_changes::overrides;
 use super::{Broker, Life, ZkTag};
 use crate::base::trace::LogLevel;
 use crate::broker::kafka_zk::Answer;
-use crate::cluster::znode_data::{BrokerRegistration, ClusterId, ConfigOverrides};
+use crate::cluster::znode_data::{BrokerRegistration, ClusterId};
 use crate::cluster::znode_path;
 use crate::node::{Ctx, Properties};
 use crate::wire::Uuid;
 use crate::wire::zookeeper::{
-    Acl, CreateRequest, GetDataRequest, GetDataResponse, KeeperCode, MultiOperation, MultiResult,
-    Reply, Request, SetDataRequest, create_mode,
+    ANY_VERSION, Acl, CreateRequest, DeleteRequest, GetChildrenRequest, GetDataRequest,
+    GetDataResponse, KeeperCode, MultiOperation, MultiResult, Reply, Request, SetDataRequest,
+    create_mode,
 };
 use crate::zk_client::ZkEvent;
 use bytes::Bytes;
@@ -33,8 +35,18 @@ pub(super) enum ServerTag {
     Register,
     /// Read `/brokers/ids/N`, which is there already.
     ReadRegistration,
-    /// Read the settings of a topic.
+    /// Read the settings of a topic that gets a replica here.
     ReadTopicConfig(String),
+    /// Read the settings of a topic, which have changed.
+    ReadChangedTopicConfig(String),
+    /// Read the settings of a broker, or of all.
+    ReadBrokerConfig(Option<i32>),
+    /// See which config changes there are, and watch for more.
+    ListConfigChanges,
+    /// Read one of them.
+    ReadConfigChange(String),
+    /// Delete one of them that is old.
+    DeleteConfigChange(String),
 }
 
 type Outcome = Result<Option<Reply>, KeeperCode>;
@@ -52,6 +64,9 @@ impl Broker {
                 }
                 ZkEvent::Expired => self.on_session_expired(ctx),
                 ZkEvent::Reply { tag, result, .. } => self.on_reply(tag, result, ctx),
+                ZkEvent::Watch { path, .. } if path == znode_path::CONFIG_CHANGES => {
+                    self.ask_zookeeper(ServerTag::ListConfigChanges, ctx);
+                }
                 ZkEvent::Watch { path, .. } => {
                     let actions = self.controller.on_watch(ctx.now(), &path);
                     self.apply_controller(actions, ctx);
@@ -87,9 +102,29 @@ impl Broker {
         let actions = self.admin.on_session_expired(ctx.now(), &self.metadata);
         self.apply_admin(actions, ctx);
         // What belonged to the old session is asked anew by whoever needs it.
-        self.zookeeper_lost.retain(|tag| matches!(tag, ServerTag::ReadTopicConfig(_)));
-        zookeeper_log(LogLevel::Info, "Initializing a new session", ctx);
+        self.zookeeper_lost.retain(|tag| {
+            let is_config = matches!(
+                tag,
+                ServerTag::ReadTopicConfig(_)
+                    | ServerTag::ReadChangedTopicConfig(_)
+                    | ServerTag::ReadBrokerConfig(_)
+            );
+            is_config || matches!(tag, ServerTag::ReadConfigChange(_))
+        });
+        self.initialize_session(ctx);
+    }
+
+    pub(super) fn initialize_session(&mut self, ctx: &mut Ctx<'_>) {
+        let servers = &self.config.zookeeper_connect;
+        let text = format!("Initializing a new session to {servers}.");
+        zookeeper_log(LogLevel::Info, &text, ctx);
         self.zookeeper.connect(ctx);
+    }
+
+    pub(super) fn close_session(&mut self, ctx: &mut Ctx<'_>) {
+        zookeeper_log(LogLevel::Info, "Closing.", ctx);
+        self.zookeeper.close(ctx);
+        zookeeper_log(LogLevel::Info, "Closed.", ctx);
     }
 
     fn on_reply(&mut self, tag: ZkTag, result: Outcome, ctx: &mut Ctx<'_>) {
@@ -141,7 +176,21 @@ impl Broker {
             }
             ServerTag::Register => self.registration(ctx),
             ServerTag::ReadRegistration => read(znode_path::broker(self.id())),
-            ServerTag::ReadTopicConfig(topic) => read(znode_path::topic_config(topic)),
+            ServerTag::ReadTopicConfig(topic) | ServerTag::ReadChangedTopicConfig(topic) => {
+                read(znode_path::topic_config(topic))
+            }
+            ServerTag::ReadBrokerConfig(broker) => read(znode_path::broker_config(*broker)),
+            ServerTag::ListConfigChanges => Request::GetChildren(GetChildrenRequest {
+                path: znode_path::CONFIG_CHANGES.to_owned(),
+                watch: true,
+            }),
+            ServerTag::ReadConfigChange(name) => {
+                read(format!("{}/{name}", znode_path::CONFIG_CHANGES))
+            }
+            ServerTag::DeleteConfigChange(name) => Request::Delete(DeleteRequest {
+                path: format!("{}/{name}", znode_path::CONFIG_CHANGES),
+                version: ANY_VERSION,
+            }),
         }
     }
 
@@ -199,8 +248,28 @@ impl Broker {
             (ServerTag::Register, result) => self.on_register_reply(result, ctx),
             (ServerTag::ReadRegistration, result) => self.on_registration_read(result, ctx),
             (ServerTag::ReadTopicConfig(topic), result) => {
-                self.on_topic_config(&topic, topic_config(result), ctx);
+                self.on_topic_config(&topic, configs(result), ctx);
             }
+            (ServerTag::ReadChangedTopicConfig(topic), result) => {
+                self.on_changed_topic_config(&topic, configs(result), ctx);
+            }
+            (ServerTag::ReadBrokerConfig(broker), result) => {
+                self.on_broker_config(broker, configs(result), ctx);
+            }
+            (ServerTag::ListConfigChanges, Ok(Some(Reply::GetChildren(reply)))) => {
+                self.on_config_changes(reply.children, ctx);
+            }
+            (ServerTag::ReadConfigChange(name), Ok(Some(Reply::GetData(reply)))) => {
+                let data = reply.data.unwrap_or_default();
+                self.on_config_change(name, &data, &reply.stat, ctx);
+            }
+            // Another broker was faster to delete it.
+            (
+                ServerTag::ListConfigChanges
+                | ServerTag::ReadConfigChange(_)
+                | ServerTag::DeleteConfigChange(_),
+                _,
+            ) => {}
             (tag, result) => {
                 let text = match result {
                     Err(code) => code.message_for(&format!("{tag:?}")),
@@ -271,16 +340,15 @@ fn create(path: &str, data: Option<Vec<u8>>) -> Request {
     })
 }
 
-/// The settings of a topic; what is not there or cannot be read sets nothing.
-fn topic_config(result: Outcome) -> Properties {
-    let data = match result {
-        Ok(Some(Reply::GetData(reply))) => reply.data.unwrap_or_default(),
-        _ => Bytes::new(),
-    };
-    ConfigOverrides::from_json(&data).map(|read| Properties(read.config)).unwrap_or_default()
+/// The settings in a config znode; what is not there or cannot be read sets nothing.
+fn configs(result: Outcome) -> Properties {
+    match result {
+        Ok(Some(Reply::GetData(reply))) => overrides(&reply.data.unwrap_or_default()),
+        _ => Properties::default(),
+    }
 }
 
-fn zookeeper_log(level: LogLevel, text: &str, ctx: &mut Ctx<'_>) {
+pub(super) fn zookeeper_log(level: LogLevel, text: &str, ctx: &mut Ctx<'_>) {
     let text = format!("[ZooKeeperClient Kafka server] {text}");
     ctx.log(level, "kafka.zookeeper.ZooKeeperClient", text);
 }

@@ -142,15 +142,66 @@ pub const TOPIC_CONFIG_SYNONYMS: &[(&str, &str)] = &[
     ("unclean.leader.election.enable", "unclean.leader.election.enable"),
 ];
 
-/// Topic configs whose default is one of several broker configs.
-pub const TOPIC_CONFIG_TIME_SYNONYMS: &[(&str, &str)] = &[
+/// Topic configs whose default is one of several broker configs, with the finest of them.
+const TOPIC_CONFIG_TIME_SYNONYMS: &[(&str, &str)] = &[
     ("flush.ms", "log.flush.interval.ms"),
-    ("flush.ms", "log.flush.scheduler.interval.ms"),
     ("retention.ms", "log.retention.ms"),
-    ("retention.ms", "log.retention.minutes"),
-    ("retention.ms", "log.retention.hours"),
     ("segment.jitter.ms", "log.roll.jitter.ms"),
-    ("segment.jitter.ms", "log.roll.jitter.hours"),
     ("segment.ms", "log.roll.ms"),
-    ("segment.ms", "log.roll.hours"),
+];
+
+/// The broker config that the topic config `name` has its default from, if there is one.
+///
+/// In Kafka: `LogConfig.TopicConfigSynonyms`.
+pub fn topic_config_synonym(name: &str) -> Option<&'static str> {
+    let all = TOPIC_CONFIG_SYNONYMS.iter().chain(TOPIC_CONFIG_TIME_SYNONYMS);
+    all.copied().find(|(topic_key, _)| *topic_key == name).map(|(_, broker_key)| broker_key)
+}
+
+/// Configs that can be set while a broker runs; those of security are left out.
+///
+/// In Kafka: `DynamicBrokerConfig.AllDynamicConfigs`.
+pub const DYNAMIC_CONFIGS: &[&str] = &[
+    "advertised.listeners",
+    "background.threads",
+    "compression.type",
+    "listener.security.protocol.map",
+    "listeners",
+    "log.cleaner.backoff.ms",
+    "log.cleaner.dedupe.buffer.size",
+    "log.cleaner.delete.retention.ms",
+    "log.cleaner.io.buffer.load.factor",
+    "log.cleaner.io.buffer.size",
+    "log.cleaner.io.max.bytes.per.second",
+    "log.cleaner.max.compaction.lag.ms",
+    "log.cleaner.min.cleanable.ratio",
+    "log.cleaner.min.compaction.lag.ms",
+    "log.cleaner.threads",
+    "log.cleanup.policy",
+    "log.flush.interval.messages",
+    "log.flush.interval.ms",
+    "log.index.interval.bytes",
+    "log.index.size.max.bytes",
+    "log.message.downconversion.enable",
+    "log.message.timestamp.difference.max.ms",
+    "log.message.timestamp.type",
+    "log.preallocate",
+    "log.retention.bytes",
+    "log.retention.ms",
+    "log.roll.jitter.ms",
+    "log.roll.ms",
+    "log.segment.bytes",
+    "log.segment.delete.delay.ms",
+    "max.connection.creation.rate",
+    "max.connections",
+    "max.connections.per.ip",
+    "max.connections.per.ip.overrides",
+    "message.max.bytes",
+    "metric.reporters",
+    "min.insync.replicas",
+    "num.io.threads",
+    "num.network.threads",
+    "num.recovery.threads.per.data.dir",
+    "num.replica.fetchers",
+    "unclean.leader.election.enable",
 ];

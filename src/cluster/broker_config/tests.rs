@@ -54,7 +54,6 @@ fn a_servers_properties_are_read() {
     assert_eq!((config.broker_id, config.port), (2, 9093));
     assert_eq!(config.advertised_listener, Endpoint::new("broker-2", 9093));
     assert_eq!(config.zookeeper_connect, "zookeeper-1:2181,zookeeper-2");
-    assert!(config.static_topic_defaults.iter().eq(["min.insync.replicas", "retention.ms"]));
     let topic = config.topic_config(&Properties::of([("min.insync.replicas", "1")])).unwrap();
     assert_eq!((topic.retention_ms, topic.min_insync_replicas), (300_000, 1));
 }

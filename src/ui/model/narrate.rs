@@ -191,6 +191,19 @@ fn cluster(event: &TraceEvent) -> Said {
             "plus",
             format!("Topic {topic} was created: {partitions} partitions × {replication_factor}."),
         ),
+        E::TopicDeleted { topic } => (Weight::Change, "x", format!("Topic {topic} was deleted.")),
+        E::ReplicasReassigned { partition, replicas, adding, removing } => {
+            let text = if adding.is_empty() && removing.is_empty() {
+                format!("{partition} has its replicas on {} now.", brokers(replicas))
+            } else {
+                format!(
+                    "{partition} is moving: replicas to come {}, to go {}.",
+                    list(adding),
+                    list(removing)
+                )
+            };
+            (Weight::Change, "d-coord", text)
+        }
         E::BecameLeader { partition, broker, leader_epoch, .. } => (
             Weight::Plain,
             "lead",

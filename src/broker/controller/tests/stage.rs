@@ -4,18 +4,22 @@
 use crate::base::{
     BrokerId, Endpoint, Rng, SortedMap, SortedSet, Span, Time, TopicPartition, TraceEvent,
 };
-use crate::broker::action::{Action, RequestContext, RequestToken};
-use crate::broker::controller::{ChannelTag, Controller, ControllerAction};
+use crate::broker::action::{Action, ElectionResults, RequestContext, RequestToken};
+use crate::broker::api_error::ApiError;
+use crate::broker::controller::{ChannelTag, Controller, ControllerAction, ElectionType};
 use crate::broker::kafka_zk::Answer;
 use crate::cluster::znode_data::{
     BrokerRegistration, ConfigOverrides, PartitionState, ReplicaAssignment, TopicAssignment,
 };
 use crate::cluster::{BrokerConfig, znode_path};
 use crate::node::Properties;
+use crate::wire::ErrorCode;
 use crate::wire::kafka::{
     AlterIsrRequest, AlterIsrRequestPartitionData, AlterIsrRequestTopicData, AlterIsrResponse,
-    AnyRequest, AnyResponse, ControlledShutdownRequest, ControlledShutdownResponse,
-    LeaderAndIsrResponse, StopReplicaResponse, UpdateMetadataResponse,
+    AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, AnyRequest,
+    AnyResponse, ControlledShutdownRequest, ControlledShutdownResponse, LeaderAndIsrResponse,
+    ListPartitionReassignmentsRequest, ReassignablePartition, ReassignableTopic,
+    StopReplicaPartitionError, StopReplicaResponse, UpdateMetadataResponse,
 };
 use crate::wire::zookeeper::{
     GetChildrenResponse, GetDataResponse, KeeperCode, MultiOperation, MultiResult, Reply, Request,
@@ -241,6 +245,9 @@ pub struct Stage {
     /// Brokers that do not answer.
     pub deaf: SortedSet<i32>,
     pub unanswered: Vec<(i32, ChannelTag)>,
+    pub elections: Vec<(RequestToken, ElectionResults)>,
+    /// Brokers that cannot delete what they are told to.
+    pub stubborn: SortedSet<i32>,
     next_token: u64,
 }
 
@@ -257,6 +264,8 @@ impl Stage {
             logs: Vec::new(),
             deaf: SortedSet::new(),
             unanswered: Vec::new(),
+            elections: Vec::new(),
+            stubborn: SortedSet::new(),
             next_token: 0,
         };
         for broker in 1..=brokers {
@@ -335,12 +344,13 @@ impl Stage {
                         continue;
                     }
                     self.told.push((to.id.0, request.clone()));
-                    let response = yes(&request);
+                    let response = answer(&request, self.stubborn.contains(&to.id.0));
                     queue.extend(controller.on_response(self.now, tag, Ok(response)));
                 }
                 Action::Reply { token, response } => self.replies.push((token, response)),
                 Action::Trace(event) => self.traces.push(event),
                 Action::Log { text, .. } => self.logs.push(text),
+                Action::ElectionHeld { token, results } => self.elections.push((token, results)),
                 Action::Disconnect(_) => {}
                 other => panic!("not done by a controller: {other:?}"),
             }
@@ -377,6 +387,26 @@ impl Stage {
         let assignment = TopicAssignment { topic_id: None, partitions: replicas.collect() };
         self.zookeeper.put(&znode_path::topic(topic), &assignment.to_json(), None);
         self.settle();
+    }
+
+    /// Somebody writes a znode.
+    pub fn put(&mut self, path: &str, data: &[u8]) {
+        self.zookeeper.put(path, data, None);
+        self.settle();
+    }
+
+    /// The data of a znode, if it is there.
+    pub fn data(&self, path: &str) -> Option<String> {
+        let znode = self.zookeeper.nodes.get(path)?;
+        Some(String::from_utf8_lossy(&znode.data).into_owned())
+    }
+
+    /// Changes the configs of a topic.
+    pub fn set_config(&mut self, topic: &str, configs: &[(&str, &str)]) {
+        let config =
+            configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let data = Bytes::from(ConfigOverrides::of(config).to_json());
+        self.zookeeper.set(&znode_path::topic_config(topic), data, -1).expect("it has configs");
     }
 
     /// Changes the assignment of a topic, as CreatePartitions does.
@@ -444,6 +474,83 @@ impl Stage {
         }
     }
 
+    /// A client asks controller `controller` to move partitions of `topic`; none is back.
+    pub fn reassign(
+        &mut self,
+        controller: i32,
+        topic: &str,
+        moves: &[(i32, Option<&[i32]>)],
+    ) -> AlterPartitionReassignmentsResponse {
+        let partitions = moves.iter().map(|(partition_index, target)| ReassignablePartition {
+            partition_index: *partition_index,
+            replicas: target.map(<[i32]>::to_vec),
+        });
+        let topic = ReassignableTopic { name: topic.to_owned(), partitions: partitions.collect() };
+        let request =
+            AlterPartitionReassignmentsRequest { topics: vec![topic], ..Default::default() };
+        let context = self.context();
+        self.act(controller, |one, now| {
+            one.handle_alter_partition_reassignments(now, &context, request)
+        });
+        match self.reply_to(context.token) {
+            AnyResponse::AlterPartitionReassignments(response) => response,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Partitions that are being moved: replicas, those added, those removed.
+    pub fn moving(&mut self, controller: i32) -> Vec<[Vec<i32>; 3]> {
+        let context = self.context();
+        let request = ListPartitionReassignmentsRequest::default();
+        self.act(controller, |one, now| {
+            one.handle_list_partition_reassignments(now, &context, request)
+        });
+        match self.reply_to(context.token) {
+            AnyResponse::ListPartitionReassignments(response) => response
+                .topics
+                .into_iter()
+                .flat_map(|topic| topic.partitions)
+                .map(|one| [one.replicas, one.adding_replicas, one.removing_replicas])
+                .collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A client asks controller `controller` for an election.
+    pub fn elect(
+        &mut self,
+        controller: i32,
+        kind: ElectionType,
+        partitions: &[(&str, i32)],
+    ) -> Vec<Result<i32, ApiError>> {
+        let partitions =
+            partitions.iter().map(|(topic, index)| TopicPartition::new(*topic, *index)).collect();
+        let context = self.context();
+        self.act(controller, |one, now| one.handle_elect_leaders(now, &context, kind, partitions));
+        let (token, results) = self.elections.pop().expect("elections were held");
+        assert_eq!(token, context.token);
+        results.into_values().collect()
+    }
+
+    /// The assignment of a partition in ZooKeeper.
+    pub fn assignment(&self, topic: &str, partition: i32) -> ReplicaAssignment {
+        let data = &self.zookeeper.nodes[&znode_path::topic(topic)].data;
+        let topic = TopicAssignment::from_json(data).expect("an assignment");
+        topic.partitions[&partition].clone()
+    }
+
+    /// Asks for the deletion of a topic, as the admin manager does.
+    pub fn delete_topic(&mut self, topic: &str) {
+        self.zookeeper.put(&znode_path::delete_topic(topic), b"", None);
+        self.settle();
+    }
+
+    /// What is left of a topic in ZooKeeper.
+    pub fn znodes_of(&self, topic: &str) -> Vec<&str> {
+        let parts = |path: &str| path.split('/').any(|part| part == topic);
+        self.zookeeper.nodes.keys().map(String::as_str).filter(|path| parts(path)).collect()
+    }
+
     /// A broker asks controller `controller` to let it stop.
     pub fn shut_down(&mut self, controller: i32, broker: i32) -> ControlledShutdownResponse {
         let broker_epoch = self.broker_epoch(broker);
@@ -472,11 +579,29 @@ impl Stage {
     }
 }
 
-fn yes(request: &AnyRequest) -> AnyResponse {
+/// What a broker says to a request: yes, unless it `fails` to delete.
+fn answer(request: &AnyRequest, fails: bool) -> AnyResponse {
     match request {
         AnyRequest::LeaderAndIsr(_) => LeaderAndIsrResponse::default().into(),
         AnyRequest::UpdateMetadata(_) => UpdateMetadataResponse::default().into(),
-        AnyRequest::StopReplica(_) => StopReplicaResponse::default().into(),
+        AnyRequest::StopReplica(request) => {
+            let mut response = StopReplicaResponse::default();
+            for topic in &request.topic_states {
+                for state in &topic.partition_states {
+                    let failed = fails && state.delete_partition;
+                    response.partition_errors.push(StopReplicaPartitionError {
+                        topic_name: topic.topic_name.clone(),
+                        partition_index: state.partition_index,
+                        error_code: if failed {
+                            ErrorCode::KAFKA_STORAGE_ERROR
+                        } else {
+                            ErrorCode::NONE
+                        },
+                    });
+                }
+            }
+            response.into()
+        }
         other => panic!("not said by a controller: {other:?}"),
     }
 }

@@ -1,0 +1,244 @@
+//! What the configs of topics and brokers are, and where each comes from.
+//!
+//! In Kafka: kafka.server.ConfigHelper. The documentation of a config is left out.
+
+use super::alteration::{BROKER, TOPIC, kind_name};
+use super::{AdminAction, AdminManager, AdminTag, Step};
+use crate::broker::action::{Action, RequestContext, RequestToken};
+use crate::broker::api_error::ApiError;
+use crate::broker::kafka_zk::{Answer, Op};
+use crate::broker::metadata_cache::MetadataCache;
+use crate::cluster::broker_config::dynamic::{self, ConfigSource, ConfigSynonym};
+use crate::cluster::topic_config::TOPIC_CONFIG_KEYS;
+use crate::cluster::znode_data::ConfigOverrides;
+use crate::cluster::{ConfigType, DynamicBrokerConfig, topic_name, znode_path};
+use crate::node::Properties;
+use crate::wire::ErrorCode;
+use crate::wire::kafka::{
+    DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
+    DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use crate::wire::zookeeper::KeeperCode;
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(super) struct Description {
+    token: RequestToken,
+    include_synonyms: bool,
+    resources: Vec<DescribeConfigsResource>,
+    /// What is known of each resource.
+    results: Vec<Option<Result<Vec<DescribeConfigsResourceResult>, ApiError>>>,
+}
+
+impl AdminManager {
+    /// DescribeConfigs: a topic's own settings are read from ZooKeeper.
+    #[must_use]
+    pub fn handle_describe_configs(
+        &mut self,
+        context: &RequestContext,
+        request: DescribeConfigsRequest,
+        metadata: &MetadataCache,
+    ) -> Vec<AdminAction> {
+        let job = self.next_job();
+        let include_synonyms = request.include_synonyms;
+        let mut results = Vec::new();
+        for (item, resource) in request.resources.iter().enumerate() {
+            let name = &resource.resource_name;
+            results.push(match resource.resource_type {
+                TOPIC => match topic_name::validate(name) {
+                    Err(error) => Some(Err(ApiError::new(
+                        ErrorCode::INVALID_TOPIC_EXCEPTION,
+                        error.to_string(),
+                    ))),
+                    Ok(()) if metadata.partitions(name).is_none() => {
+                        let code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+                        Some(Err(ApiError::new(code, "")))
+                    }
+                    Ok(()) => {
+                        let read = Op::get_data(znode_path::topic_config(name));
+                        self.ask(AdminTag { job, item, step: Step::Description }, read);
+                        None
+                    }
+                },
+                _ => Some(self.describe_broker(resource, include_synonyms)),
+            });
+        }
+        let (token, resources) = (context.token, request.resources);
+        let description = Description { token, include_synonyms, resources, results };
+        self.descriptions.insert(job, description);
+        self.settle_description(job);
+        std::mem::take(&mut self.actions)
+    }
+
+    pub(super) fn go_on_with_description(&mut self, tag: AdminTag, answer: &Answer) {
+        let Some(description) = self.descriptions.get_mut(&tag.job) else { return };
+        let Some(resource) = description.resources.get(tag.item) else { return };
+        let own = match answer {
+            Answer::Data { data, .. } => ConfigOverrides::from_json(data).ok(),
+            Answer::Failed(KeeperCode::NO_NODE) => Some(ConfigOverrides::of([].into())),
+            _ => None,
+        };
+        let result = match own {
+            Some(own) => {
+                let own = Properties(own.config);
+                let wanted = |name: &&str| is_wanted(resource, name);
+                let names = TOPIC_CONFIG_KEYS.iter().map(|key| key.name).filter(wanted);
+                let include = description.include_synonyms;
+                Ok(names.map(|name| topic_entry(&self.config, &own, name, include)).collect())
+            }
+            None => Err(ApiError::bare(ErrorCode::UNKNOWN_SERVER_ERROR)),
+        };
+        description.results[tag.item] = Some(result);
+        self.settle_description(tag.job);
+    }
+
+    fn describe_broker(
+        &self,
+        resource: &DescribeConfigsResource,
+        include_synonyms: bool,
+    ) -> Result<Vec<DescribeConfigsResourceResult>, ApiError> {
+        let refuse = |text: String| Err(ApiError::new(ErrorCode::INVALID_REQUEST, text));
+        let name = resource.resource_name.as_str();
+        if resource.resource_type != BROKER {
+            let kind = kind_name(resource.resource_type);
+            return refuse(format!("Unexpected resource type {kind} for resource {name}"));
+        }
+        let wanted = |name: &&str| is_wanted(resource, name);
+        if name.is_empty() {
+            let set = self.config.dynamic_default().0.keys().map(String::as_str).filter(wanted);
+            return Ok(set
+                .map(|name| broker_entry(&self.config, name, false, include_synonyms))
+                .collect());
+        }
+        match name.parse::<i32>() {
+            Err(_) => refuse(format!("Broker id must be an integer, but it is: {name}")),
+            Ok(id) if id != self.me => refuse(format!(
+                "Unexpected broker id, expected {} or empty string, but received {name}",
+                self.me
+            )),
+            Ok(_) => {
+                let names = self.config.names().into_iter().filter(wanted);
+                Ok(names
+                    .map(|name| broker_entry(&self.config, name, true, include_synonyms))
+                    .collect())
+            }
+        }
+    }
+
+    fn settle_description(&mut self, job: u64) {
+        let Some(description) = self
+            .descriptions
+            .get(&job)
+            .is_some_and(|description| description.results.iter().all(Option::is_some))
+            .then(|| self.descriptions.remove(&job))
+            .flatten()
+        else {
+            return;
+        };
+        let resources = description.resources.into_iter();
+        let results = resources.zip(description.results.into_iter().flatten());
+        let results = results.map(|(resource, result)| {
+            let (configs, error) = match result {
+                Ok(configs) => (configs, ApiError::new(ErrorCode::NONE, "")),
+                Err(error) => (Vec::new(), error),
+            };
+            DescribeConfigsResult {
+                error_code: error.code,
+                error_message: error.message,
+                resource_type: resource.resource_type,
+                resource_name: resource.resource_name,
+                configs,
+            }
+        });
+        let response = DescribeConfigsResponse { results: results.collect(), throttle_time_ms: 0 };
+        self.actions.push(Action::Reply { token: description.token, response: response.into() });
+    }
+}
+
+fn is_wanted(resource: &DescribeConfigsResource, name: &str) -> bool {
+    let keys = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty());
+    keys.is_none_or(|keys| keys.iter().any(|key| key == name))
+}
+
+/// A topic config: its value, and what stands behind it.
+pub(super) fn topic_entry(
+    config: &DynamicBrokerConfig,
+    own: &Properties,
+    name: &str,
+    include_synonyms: bool,
+) -> DescribeConfigsResourceResult {
+    let key = TOPIC_CONFIG_KEYS.iter().find(|key| key.name == name);
+    let mut synonyms = config.topic_synonyms(name);
+    if let Some(value) = own.get(name) {
+        let synonym = ConfigSynonym {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            source: ConfigSource::DynamicTopicConfig,
+        };
+        synonyms.insert(0, synonym);
+    }
+    let value = own.get(name).or_else(|| config.current().topic_defaults.get(name));
+    let value = value.or_else(|| key.and_then(|key| key.default));
+    entry(name, value, false, key.map(|key| key.kind), synonyms, include_synonyms)
+}
+
+fn broker_entry(
+    config: &DynamicBrokerConfig,
+    name: &str,
+    per_broker: bool,
+    include_synonyms: bool,
+) -> DescribeConfigsResourceResult {
+    let mut synonyms = config.synonyms(name);
+    let value = if per_broker { config.value(name) } else { config.dynamic_default().get(name) };
+    if !per_broker {
+        synonyms.retain(|one| one.source == ConfigSource::DynamicDefaultBrokerConfig);
+    }
+    let kind = dynamic::key(name).map(|key| key.kind);
+    let read_only = !DynamicBrokerConfig::is_dynamic(name);
+    entry(name, value, read_only, kind, synonyms, include_synonyms)
+}
+
+/// A config whose type nobody knows may be a secret, so its value is not told.
+fn entry(
+    name: &str,
+    value: Option<&str>,
+    read_only: bool,
+    kind: Option<ConfigType>,
+    synonyms: Vec<ConfigSynonym>,
+    include_synonyms: bool,
+) -> DescribeConfigsResourceResult {
+    let is_sensitive = kind.is_none();
+    let source = synonyms.first().map_or(ConfigSource::DefaultConfig, |one| one.source);
+    let told = |value: &str| (!is_sensitive).then(|| value.to_owned());
+    let synonyms = synonyms.into_iter().filter(|_| include_synonyms);
+    DescribeConfigsResourceResult {
+        name: name.to_owned(),
+        value: value.and_then(told),
+        read_only,
+        is_default: source == ConfigSource::DefaultConfig,
+        config_source: source as i8,
+        is_sensitive,
+        synonyms: synonyms
+            .map(|one| DescribeConfigsSynonym {
+                value: told(&one.value),
+                name: one.name,
+                source: one.source as i8,
+            })
+            .collect(),
+        config_type: kind.map_or(0, type_number),
+        documentation: None,
+    }
+}
+
+/// Numbers of `DescribeConfigsResponse.ConfigType`.
+fn type_number(kind: ConfigType) -> i8 {
+    match kind {
+        ConfigType::Boolean => 1,
+        ConfigType::String => 2,
+        ConfigType::Int => 3,
+        ConfigType::Short => 4,
+        ConfigType::Long => 5,
+        ConfigType::Double => 6,
+        ConfigType::List => 7,
+    }
+}
