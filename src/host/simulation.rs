@@ -298,10 +298,18 @@ fn workload(config: &mut WorldConfig, rng: &mut Rng) -> Vec<(String, Command)> {
     let at = config.epoch + Span::from_secs(3);
     config.actions.push((at, Action::Tell { process, command: create }));
     let mut orders = Vec::new();
+    // Of another stream, so that other choices stay as they were.
+    let mut taste = rng.fork("client settings");
+    let codecs = ["none", "gzip", "snappy", "lz4"];
     for producer in 1..=rng.between(1, 2) {
         let interval = rng.between(20, 300).to_string();
         let keys = if rng.chance(500) { "a,b,c,d,e" } else { "" };
-        let own = [("acks", "all"), ("linger.ms", if rng.chance(500) { "0" } else { "25" })];
+        let own = [
+            ("acks", "all"),
+            ("linger.ms", if rng.chance(500) { "0" } else { "25" }),
+            ("enable.idempotence", if taste.chance(500) { "true" } else { "false" }),
+            ("compression.type", taste.pick(&codecs).copied().unwrap_or("none")),
+        ];
         let name = format!("producer-{producer}");
         config.client(&name, Program::Producer, &own);
         let command = Command::ProduceEvery {
@@ -311,9 +319,20 @@ fn workload(config: &mut WorldConfig, rng: &mut Rng) -> Vec<(String, Command)> {
         };
         orders.push((name, command));
     }
+    let strategies = ["range", "roundrobin", "sticky", "cooperative-sticky"];
+    let strategy = taste.pick(&strategies).copied().unwrap_or("range");
     for consumer in 1..=rng.between(1, 3) {
-        let own = [("group.id", "g1"), ("topics", "orders"), ("auto.offset.reset", "earliest")];
-        config.client(&format!("consumer-{consumer}"), Program::Consumer, &own);
+        let name = format!("consumer-{consumer}");
+        let mut own = vec![
+            ("group.id", "g1"),
+            ("topics", "orders"),
+            ("auto.offset.reset", "earliest"),
+            ("partition.assignment.strategy", strategy),
+        ];
+        if taste.chance(250) {
+            own.push(("group.instance.id", &name));
+        }
+        config.client(&name, Program::Consumer, &own);
     }
     orders
 }
