@@ -2,13 +2,14 @@
 //! for all partitions that follow it.
 //!
 //! In Kafka: `kafka.server.ReplicaFetcherManager`, `AbstractFetcherThread`, with truncation on fetch
-//! (KIP-595). Left out: fetch sessions, so every fetch names all its partitions.
+//! (KIP-595) and fetch sessions (KIP-227).
 
 use super::action::Node;
 use crate::base::timers::Wakeup;
 use crate::base::{BrokerId, Endpoint, SortedMap, SortedSet, Time, TopicPartition};
 use crate::cluster::BrokerConfig;
-use crate::wire::kafka::{FetchPartition, FetchRequest, FetchTopic};
+use crate::network::FetchSessionHandler;
+use crate::wire::kafka::{FetchPartition, FetchRequest, FetchResponse};
 
 /// Where a follower is in its leader's log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,16 +28,17 @@ struct FetchState {
     delayed_until: Option<Time>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 struct Fetcher {
     endpoint: Endpoint,
     partitions: SortedMap<TopicPartition, FetchState>,
     /// What the fetch in flight asked for.
     in_flight: Option<SortedMap<TopicPartition, FetchPosition>>,
+    session: FetchSessionHandler,
 }
 
 /// All fetchers of a broker.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct FetcherManager {
     config: BrokerConfig,
     fetchers: SortedMap<BrokerId, Fetcher>,
@@ -55,6 +57,7 @@ impl FetcherManager {
             endpoint: leader.endpoint.clone(),
             partitions: SortedMap::new(),
             in_flight: None,
+            session: FetchSessionHandler::default(),
         });
         fetcher.endpoint = leader.endpoint;
         fetcher.partitions.insert(partition, FetchState { position, delayed_until: None });
@@ -125,14 +128,37 @@ impl FetcherManager {
                 continue;
             }
             let node = Node { id: *leader, endpoint: fetcher.endpoint.clone() };
-            due.push((node, request(&self.config, &asked, &log_start_offset)));
+            let wanted = wanted(&self.config, &asked, &log_start_offset);
+            let mut request = request(&self.config);
+            fetcher.session.build(wanted).fill(&mut request);
+            due.push((node, request));
             fetcher.in_flight = Some(asked);
         }
         due
     }
 
-    /// The fetch to `leader` has ended. Returns what it asked for, less what was removed meanwhile.
-    pub fn take_in_flight(&mut self, leader: BrokerId) -> SortedMap<TopicPartition, FetchPosition> {
+    /// The fetch to `leader` was answered. Returns what it asked for, less what was removed
+    /// meanwhile; or why the answer is of no use, and everything is asked again.
+    pub fn on_response(
+        &mut self,
+        leader: BrokerId,
+        response: &FetchResponse,
+    ) -> Result<SortedMap<TopicPartition, FetchPosition>, String> {
+        let fetcher = self.fetchers.get_mut(&leader);
+        let checked = fetcher.map_or(Ok(()), |fetcher| fetcher.session.handle_response(response));
+        let asked = self.take_in_flight(leader);
+        checked.map(|()| asked)
+    }
+
+    /// The fetch to `leader` failed. Returns what it asked for, less what was removed meanwhile.
+    pub fn on_failure(&mut self, leader: BrokerId) -> SortedMap<TopicPartition, FetchPosition> {
+        if let Some(fetcher) = self.fetchers.get_mut(&leader) {
+            fetcher.session.handle_error();
+        }
+        self.take_in_flight(leader)
+    }
+
+    fn take_in_flight(&mut self, leader: BrokerId) -> SortedMap<TopicPartition, FetchPosition> {
         let fetcher = self.fetchers.get_mut(&leader);
         let asked = fetcher.and_then(|fetcher| fetcher.in_flight.take()).unwrap_or_default();
         self.fetchers
@@ -160,36 +186,32 @@ impl FetchState {
     }
 }
 
-fn request(
+fn wanted(
     config: &BrokerConfig,
     asked: &SortedMap<TopicPartition, FetchPosition>,
     log_start_offset: impl Fn(&TopicPartition) -> i64,
-) -> FetchRequest {
-    let mut topics: Vec<FetchTopic> = Vec::new();
-    for (partition, position) in asked {
-        if topics.last().is_none_or(|last| last.topic != partition.topic) {
-            topics.push(FetchTopic { topic: partition.topic.clone(), partitions: Vec::new() });
-        }
-        if let Some(last) = topics.last_mut() {
-            last.partitions.push(FetchPartition {
-                partition: partition.partition,
-                current_leader_epoch: position.current_leader_epoch,
-                fetch_offset: position.fetch_offset,
-                last_fetched_epoch: position.last_fetched_epoch.unwrap_or(-1),
-                log_start_offset: log_start_offset(partition),
-                partition_max_bytes: config.replica_fetch_max_bytes,
-            });
-        }
-    }
+) -> Vec<(TopicPartition, FetchPartition)> {
+    let one = |(partition, position): (&TopicPartition, &FetchPosition)| {
+        let data = FetchPartition {
+            partition: partition.partition,
+            current_leader_epoch: position.current_leader_epoch,
+            fetch_offset: position.fetch_offset,
+            last_fetched_epoch: position.last_fetched_epoch.unwrap_or(-1),
+            log_start_offset: log_start_offset(partition),
+            partition_max_bytes: config.replica_fetch_max_bytes,
+        };
+        (partition.clone(), data)
+    };
+    asked.iter().map(one).collect()
+}
+
+/// A fetch of this broker's followers, without partitions.
+fn request(config: &BrokerConfig) -> FetchRequest {
     FetchRequest {
         replica_id: config.broker_id,
         max_wait_ms: i32::try_from(config.replica_fetch_wait_max.as_millis()).unwrap_or(i32::MAX),
         min_bytes: config.replica_fetch_min_bytes,
         max_bytes: config.replica_fetch_response_max_bytes,
-        // No session: Kafka's FINAL_EPOCH.
-        session_id: 0,
-        session_epoch: -1,
-        topics,
         ..Default::default()
     }
 }
@@ -199,6 +221,8 @@ mod tests {
     use super::*;
     use crate::base::Span;
     use crate::node::Properties;
+    use crate::wire::ErrorCode;
+    use crate::wire::kafka::{FetchablePartitionResponse, FetchableTopicResponse};
 
     fn manager() -> FetcherManager {
         let config = BrokerConfig::of(&Properties::of([("broker.id", "1")])).expect("valid");
@@ -220,11 +244,54 @@ mod tests {
         fetchers.add(node(2), b.clone(), position);
         assert!(fetchers.due_requests(now, |_| 0).is_empty(), "a fetch is in flight");
         fetchers.add(node(3), a.clone(), position);
-        assert!(fetchers.take_in_flight(BrokerId(2)).is_empty(), "it follows broker 3 now");
+        assert!(fetchers.on_failure(BrokerId(2)).is_empty(), "it follows broker 3 now");
         assert_eq!(fetchers.due_requests(now, |_| 0).len(), 2);
-        fetchers.take_in_flight(BrokerId(2));
+        fetchers.on_failure(BrokerId(2));
         fetchers.delay(BrokerId(2), &b, now);
         assert!(fetchers.due_requests(now, |_| 0).is_empty());
         assert_eq!(fetchers.next_wakeup().map(|wake| wake.at), Some(now + Span::from_secs(1)));
+    }
+    #[test]
+    fn a_session_spares_both_sides_what_has_not_changed() {
+        let mut fetchers = manager();
+        let leader = Node { id: BrokerId(2), endpoint: Endpoint::new("m", 9092) };
+        let position =
+            FetchPosition { fetch_offset: 3, last_fetched_epoch: None, current_leader_epoch: 0 };
+        let (a, b) = (TopicPartition::new("t", 0), TopicPartition::new("t", 1));
+        fetchers.add(leader.clone(), a.clone(), position);
+        fetchers.add(leader.clone(), b.clone(), position);
+        let now = Time::from_millis(10);
+        let answer = |session_id, partitions: &[i32]| {
+            let data = |partition: &i32| FetchablePartitionResponse {
+                partition: *partition,
+                ..Default::default()
+            };
+            let partition_responses = partitions.iter().map(data).collect();
+            let responses =
+                vec![FetchableTopicResponse { topic: "t".to_owned(), partition_responses }];
+            FetchResponse { session_id, responses, ..Default::default() }
+        };
+        let asked = fetchers.due_requests(now, |_| 0);
+        assert_eq!((asked[0].1.session_epoch, asked[0].1.topics[0].partitions.len()), (0, 2));
+        assert_eq!(
+            fetchers.on_response(leader.id, &answer(7, &[0, 1])).map(|all| all.len()),
+            Ok(2)
+        );
+        fetchers.advance(leader.id, &a, 5, Some(0));
+        fetchers.delay(leader.id, &b, now);
+        let (_, asked) = fetchers.due_requests(now, |_| 0).remove(0);
+        assert_eq!((asked.session_id, asked.session_epoch), (7, 1));
+        assert_eq!(asked.topics[0].partitions[0].fetch_offset, 5);
+        assert_eq!(asked.forgotten_topics_data[0].partitions, [1], "it waits for its back-off");
+        assert_eq!(fetchers.on_response(leader.id, &answer(7, &[])).map(|all| all.len()), Ok(1));
+        let (_, asked) = fetchers.due_requests(now, |_| 0).remove(0);
+        assert!(asked.topics.is_empty(), "nothing has changed");
+        let lost = FetchResponse {
+            error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND,
+            ..Default::default()
+        };
+        assert!(fetchers.on_response(leader.id, &lost).is_err());
+        let (_, asked) = fetchers.due_requests(now, |_| 0).remove(0);
+        assert_eq!((asked.session_epoch, asked.topics.len()), (0, 1), "everything, at once");
     }
 }

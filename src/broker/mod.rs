@@ -8,6 +8,7 @@ pub mod api_error;
 pub mod changes;
 pub mod controller;
 pub mod delayed_elect_leader;
+pub mod fetch_session;
 pub mod fetcher;
 pub mod group;
 pub mod handlers;

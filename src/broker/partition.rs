@@ -13,7 +13,7 @@ mod read;
 
 pub use isr::{IsrState, RemoteReplica};
 pub use leader::{ProduceError, ProduceProgress};
-pub use read::{ReadInfo, ReadRequest};
+pub use read::{FetchIsolation, ReadInfo, ReadRequest};
 
 use super::changes::Changes;
 use crate::base::{BrokerId, SortedMap, Span, Time, TopicPartition, TraceEvent};
@@ -136,6 +136,20 @@ impl Partition {
     /// Up to here (exclusive) consumers may read.
     pub fn high_watermark(&self) -> i64 {
         self.high_watermark
+    }
+
+    /// Up to here (exclusive) consumers of committed records may read.
+    pub fn last_stable_offset(&self) -> i64 {
+        // Without transactions everything below the high watermark is stable.
+        self.high_watermark
+    }
+
+    /// What the leader knows of its followers; none on a follower.
+    pub fn remote_replicas(&self) -> Option<&SortedMap<i32, RemoteReplica>> {
+        match &self.role {
+            Role::Leader { remote, .. } => Some(remote),
+            Role::Follower | Role::NotStarted => None,
+        }
     }
 
     /// The ISR, as the leader knows it; empty on a follower.

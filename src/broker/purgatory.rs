@@ -55,6 +55,11 @@ impl<T> Purgatory<T> {
         self.watchers.get(key).map(|ids| ids.iter().copied().collect()).unwrap_or_default()
     }
 
+    /// One operation, to look at.
+    pub fn get(&self, id: u64) -> Option<&T> {
+        self.operations.get(&id).map(|parked| &parked.operation)
+    }
+
     /// One operation.
     pub fn get_mut(&mut self, id: u64) -> Option<&mut T> {
         self.operations.get_mut(&id).map(|parked| &mut parked.operation)

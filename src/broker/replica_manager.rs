@@ -23,11 +23,13 @@ pub use roles::RoleChange;
 use super::action::RequestToken;
 use super::alter_isr::AlterIsrManager;
 use super::changes::{Changes, IsrProposal};
+use super::fetch_session::FetchSessionCache;
 use super::fetcher::FetcherManager;
+use super::metadata_cache::MetadataCache;
 use super::partition::{Partition, PartitionConfig};
 use super::purgatory::Purgatory;
 use crate::base::timers::Wakeup;
-use crate::base::{BrokerId, SortedMap, SortedSet, Span, Time, TopicPartition, TraceEvent};
+use crate::base::{BrokerId, Rng, SortedMap, SortedSet, Span, Time, TopicPartition, TraceEvent};
 use crate::cluster::{BrokerConfig, TopicConfig};
 use crate::disk::{DiskError, Volume};
 use crate::log::{LogError, PartitionLog};
@@ -59,6 +61,8 @@ pub struct ReplicaManager {
     known: SortedSet<TopicPartition>,
     /// Brokers that live, as the metadata cache has them.
     live_brokers: SortedSet<i32>,
+    /// Racks of the live brokers that have one.
+    racks: SortedMap<i32, String>,
     /// Logs found on the volume that no LeaderAndIsr has named yet.
     logs: SortedMap<TopicPartition, PartitionLog>,
     /// High watermarks as the checkpoint had them when this life began.
@@ -67,6 +71,7 @@ pub struct ReplicaManager {
     topic_configs: SortedMap<String, Properties>,
     controller_epoch: i32,
     fetchers: FetcherManager,
+    fetch_sessions: FetchSessionCache,
     alter_isr: AlterIsrManager,
     delayed_produce: Purgatory<DelayedProduce>,
     delayed_fetch: Purgatory<DelayedFetch>,
@@ -83,16 +88,19 @@ pub struct ReplicaManager {
 }
 
 impl ReplicaManager {
-    /// No replicas yet.
-    pub fn new(config: &BrokerConfig) -> Self {
+    /// No replicas yet. `rng` draws the ids of fetch sessions.
+    pub fn new(config: &BrokerConfig, rng: Rng) -> Self {
+        let slots = usize::try_from(config.max_incremental_fetch_session_cache_slots).unwrap_or(0);
         Self {
             partitions: SortedMap::new(),
             known: SortedSet::new(),
+            racks: SortedMap::new(),
             logs: SortedMap::new(),
             checkpointed: SortedMap::new(),
             topic_configs: SortedMap::new(),
             controller_epoch: 0,
             fetchers: FetcherManager::new(config),
+            fetch_sessions: FetchSessionCache::new(slots, rng),
             alter_isr: AlterIsrManager::default(),
             delayed_produce: Purgatory::default(),
             delayed_fetch: Purgatory::default(),
@@ -156,14 +164,13 @@ impl ReplicaManager {
         }
     }
 
-    /// The partitions that exist somewhere in the cluster, as the metadata cache has them now.
-    pub fn set_known_partitions(&mut self, known: SortedSet<TopicPartition>) {
-        self.known = known;
-    }
-
-    /// The brokers that live, as the metadata cache has them now.
-    pub fn set_live_brokers(&mut self, live: SortedSet<i32>) {
-        self.live_brokers = live;
+    /// What the metadata cache has now: the partitions that exist somewhere in the cluster, and
+    /// where the live brokers are.
+    pub fn on_metadata_updated(&mut self, metadata: &MetadataCache) {
+        self.known = metadata.all_partitions();
+        self.live_brokers = metadata.live_brokers().map(|broker| broker.id.0).collect();
+        let racks = metadata.live_brokers();
+        self.racks = racks.filter_map(|broker| Some((broker.id.0, broker.rack.clone()?))).collect();
     }
 
     /// All replicas.
@@ -241,10 +248,11 @@ impl ReplicaManager {
         self.delete_due_files(volume, now);
         for partition in std::mem::take(&mut self.changes.moved) {
             self.complete_delayed_produce(&partition);
-            self.complete_delayed_fetch(&partition, volume);
+            self.complete_delayed_fetch(&partition, volume, now);
             self.complete_delayed_delete_records(&partition);
         }
-        self.expire_delayed(volume, now);
+        self.expire_delayed_produces(now);
+        self.expire_delayed_fetches(volume, now);
         let withdrawn = std::mem::take(&mut self.changes.withdrawn);
         self.alter_isr.withdraw(&withdrawn);
         for proposal in std::mem::take(&mut self.changes.proposals) {

@@ -135,7 +135,7 @@ impl Broker {
             zookeeper_lost: Vec::new(),
             sockets: SocketServer::default(),
             metadata: MetadataCache::default(),
-            replicas: ReplicaManager::new(&config),
+            replicas: ReplicaManager::new(&config, rng.clone()),
             controller: Controller::new(me, config.clone(), rng.clone()),
             admin: AdminManager::new(me, dynamic_config.clone(), rng.clone()),
             elections: DelayedElections::default(),

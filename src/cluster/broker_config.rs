@@ -14,6 +14,10 @@ pub use dynamic::DynamicBrokerConfig;
 pub use keys::BROKER_CONFIG_KEYS;
 use serde::{Deserialize, Serialize};
 
+/// The `replica.selector.class` that lets consumers read from a follower in their rack (KIP-392).
+const RACK_AWARE_REPLICA_SELECTOR: &str =
+    "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+
 /// The configs of one broker.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct BrokerConfig {
@@ -71,6 +75,8 @@ pub struct BrokerConfig {
     pub replica_fetch_max_bytes: i32,
     /// `replica.fetch.response.max.bytes`.
     pub replica_fetch_response_max_bytes: i32,
+    /// Whether `replica.selector.class` is `RackAwareReplicaSelector`.
+    pub rack_aware_replica_selector: bool,
     /// `replica.high.watermark.checkpoint.interval.ms`.
     pub replica_high_watermark_checkpoint_interval: Span,
     /// `log.retention.check.interval.ms`.
@@ -179,6 +185,8 @@ impl BrokerConfig {
             replica_fetch_min_bytes: values.int("replica.fetch.min.bytes"),
             replica_fetch_max_bytes: values.int("replica.fetch.max.bytes"),
             replica_fetch_response_max_bytes: values.int("replica.fetch.response.max.bytes"),
+            rack_aware_replica_selector: values.text("replica.selector.class")
+                == Some(RACK_AWARE_REPLICA_SELECTOR),
             replica_high_watermark_checkpoint_interval: values
                 .span("replica.high.watermark.checkpoint.interval.ms"),
             log_retention_check_interval: values.span("log.retention.check.interval.ms"),

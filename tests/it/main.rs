@@ -11,6 +11,8 @@ mod gossip;
 mod group_runs;
 mod lessons;
 mod outside;
+mod model_epoch_cache;
+mod model_producer_state;
 mod queue_runs;
 mod same_everywhere;
 mod tidy;

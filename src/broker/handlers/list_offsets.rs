@@ -3,7 +3,7 @@
 //! In Kafka: `KafkaApis.handleListOffsetRequest`.
 
 use crate::base::TopicPartition;
-use crate::broker::partition::Partition;
+use crate::broker::partition::{FetchIsolation, Partition};
 use crate::broker::replica_manager::ReplicaManager;
 use crate::disk::Volume;
 use crate::wire::ErrorCode;
@@ -12,6 +12,10 @@ use crate::wire::kafka::{
     ListOffsetsTopicResponse,
 };
 
+/// The replica id of a client.
+const CONSUMER: i32 = -1;
+/// Isolation level of a consumer that reads committed records only.
+const READ_COMMITTED: i8 = 1;
 /// A client that debugs may ask any replica.
 const DEBUGGING_CONSUMER: i32 = -2;
 
@@ -26,11 +30,16 @@ pub fn handle(
     volume: &Volume,
 ) -> ListOffsetsResponse {
     let replica_id = request.replica_id;
+    let isolation = match request.isolation_level {
+        _ if replica_id != CONSUMER => FetchIsolation::LogEnd,
+        READ_COMMITTED => FetchIsolation::TxnCommitted,
+        _ => FetchIsolation::HighWatermark,
+    };
     let topics = request.topics.into_iter().map(|topic| {
         let answers = topic.partitions.iter().map(|wanted| {
             let id = TopicPartition::new(&topic.name, wanted.partition_index);
             let partition = replicas.partition(&id).ok_or_else(|| replicas.missing_error(&id));
-            answer(partition, wanted, replica_id, version, volume)
+            answer(partition, wanted, (replica_id, isolation), version, volume)
         });
         let partitions = answers.collect();
         ListOffsetsTopicResponse { name: topic.name, partitions }
@@ -41,7 +50,7 @@ pub fn handle(
 fn answer(
     partition: Result<&Partition, ErrorCode>,
     wanted: &ListOffsetsPartition,
-    replica_id: i32,
+    (replica_id, isolation): (i32, FetchIsolation),
     version: i16,
     volume: &Volume,
 ) -> ListOffsetsPartitionResponse {
@@ -49,7 +58,7 @@ fn answer(
     let found = partition.and_then(|partition| {
         let lead = replica_id != DEBUGGING_CONSUMER;
         partition.check_access(wanted.current_leader_epoch, lead)?;
-        partition.offset_for_timestamp(wanted.timestamp, replica_id == -1, volume)
+        partition.offset_for_timestamp(wanted.timestamp, isolation, volume)
     });
     let mut answer = ListOffsetsPartitionResponse { partition_index, ..Default::default() };
     match found {

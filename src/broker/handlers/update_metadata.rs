@@ -28,8 +28,7 @@ pub fn handle(
     match checked {
         Ok(()) => {
             let deleted = metadata.update(request);
-            replicas.set_known_partitions(metadata.all_partitions());
-            replicas.set_live_brokers(metadata.live_brokers().map(|broker| broker.id.0).collect());
+            replicas.on_metadata_updated(metadata);
             let response = UpdateMetadataResponse { error_code: ErrorCode::NONE };
             Updated { response, deleted }
         }

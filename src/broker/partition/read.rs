@@ -12,6 +12,17 @@ const LATEST_TIMESTAMP: i64 = -1;
 /// Timestamp that asks for the log's start.
 const EARLIEST_TIMESTAMP: i64 = -2;
 
+/// How far somebody may read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FetchIsolation {
+    /// To the end: followers.
+    LogEnd,
+    /// Below the high watermark.
+    HighWatermark,
+    /// Below the last stable offset.
+    TxnCommitted,
+}
+
 /// What somebody wants to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReadRequest {
@@ -25,8 +36,8 @@ pub struct ReadRequest {
     pub max_bytes: usize,
     /// One batch even if it is larger than that.
     pub at_least_one: bool,
-    /// True for a follower.
-    pub is_follower: bool,
+    /// How far.
+    pub isolation: FetchIsolation,
     /// Whether only the leader may answer.
     pub from_leader_only: bool,
 }
@@ -38,10 +49,14 @@ pub struct ReadInfo {
     pub records: Bytes,
     /// High watermark before the read counts for it.
     pub high_watermark: i64,
+    /// Last stable offset at that time.
+    pub last_stable_offset: i64,
     /// First offset of the log.
     pub log_start_offset: i64,
     /// Set instead of records when the reader's log differs from this one: (epoch, end offset).
     pub diverging_epoch: Option<(i32, i64)>,
+    /// Set instead of records when a follower nearer to the consumer should be asked.
+    pub preferred_read_replica: Option<i32>,
 }
 
 impl Partition {
@@ -52,11 +67,7 @@ impl Partition {
         volume: &Volume,
     ) -> Result<ReadInfo, ErrorCode> {
         self.check_access(wanted.current_leader_epoch, wanted.from_leader_only)?;
-        let mut info = ReadInfo {
-            high_watermark: self.high_watermark,
-            log_start_offset: self.log.log_start_offset(),
-            ..ReadInfo::default()
-        };
+        let mut info = self.offset_snapshot();
         if wanted.last_fetched_epoch >= 0 {
             let (epoch, end) = self.log.end_offset_for_epoch(wanted.last_fetched_epoch);
             if epoch < 0 || end < 0 || wanted.fetch_offset < info.log_start_offset {
@@ -67,42 +78,64 @@ impl Partition {
                 return Ok(info);
             }
         }
-        let end = if wanted.is_follower { self.log.log_end_offset() } else { self.high_watermark };
+        let end = self.end_for(wanted.isolation);
         let read =
             self.log.read(volume, wanted.fetch_offset, end, wanted.max_bytes, wanted.at_least_one);
         info.records = read.map_err(|_| ErrorCode::OFFSET_OUT_OF_RANGE)?;
         Ok(info)
     }
 
-    /// Offset and timestamp for a ListOffsets request, with the leader epoch of that offset.
-    /// Consumers see no further than the high watermark.
+    /// Sends a consumer to a follower that is nearer to it.
+    pub fn redirect(&self, wanted: &ReadRequest, replica: i32) -> Result<ReadInfo, ErrorCode> {
+        self.check_access(wanted.current_leader_epoch, false)?;
+        Ok(ReadInfo { preferred_read_replica: Some(replica), ..self.offset_snapshot() })
+    }
+
+    fn offset_snapshot(&self) -> ReadInfo {
+        ReadInfo {
+            high_watermark: self.high_watermark,
+            last_stable_offset: self.last_stable_offset(),
+            log_start_offset: self.log.log_start_offset(),
+            ..ReadInfo::default()
+        }
+    }
+
+    fn end_for(&self, isolation: FetchIsolation) -> i64 {
+        match isolation {
+            FetchIsolation::LogEnd => self.log.log_end_offset(),
+            FetchIsolation::HighWatermark => self.high_watermark,
+            FetchIsolation::TxnCommitted => self.last_stable_offset(),
+        }
+    }
+
+    /// Offset and timestamp for a ListOffsets request, with the leader epoch of that offset; −1
+    /// when there is none. Consumers see no further than their isolation allows.
     pub fn offset_for_timestamp(
         &self,
         timestamp: i64,
-        is_consumer: bool,
+        isolation: FetchIsolation,
         volume: &Volume,
     ) -> Result<(i64, i64, i32), ErrorCode> {
         let epochs = self.log.leader_epochs();
-        let end = if is_consumer { self.high_watermark } else { self.log.log_end_offset() };
+        let end = self.end_for(isolation);
+        let lags = isolation != FetchIsolation::LogEnd && self.lags_behind_its_epoch();
         match timestamp {
             // Until the high watermark has reached the epoch's start, a new leader does not know
             // yet what its predecessor had committed (KIP-207).
-            LATEST_TIMESTAMP if is_consumer && self.lags_behind_its_epoch() => {
-                Err(ErrorCode::OFFSET_NOT_AVAILABLE)
-            }
+            LATEST_TIMESTAMP if lags => Err(ErrorCode::OFFSET_NOT_AVAILABLE),
             LATEST_TIMESTAMP => Ok((end, -1, self.leader_epoch)),
             EARLIEST_TIMESTAMP => {
                 let start = self.log.log_start_offset();
                 let epoch = epochs.entries().first().filter(|(_, first)| *first <= start);
                 Ok((start, -1, epoch.map_or(-1, |(epoch, _)| *epoch)))
             }
-            timestamp if timestamp < 0 => Err(ErrorCode::INVALID_REQUEST),
             timestamp => {
                 let found = self.log.offset_for_timestamp(volume, timestamp);
-                Ok(match found.filter(|(offset, _)| *offset < end) {
-                    Some((offset, at)) => (offset, at, epochs.epoch_at(offset).unwrap_or(-1)),
-                    None => (-1, -1, -1),
-                })
+                match found.filter(|(offset, _)| *offset < end) {
+                    Some((offset, at)) => Ok((offset, at, epochs.epoch_at(offset).unwrap_or(-1))),
+                    None if lags => Err(ErrorCode::OFFSET_NOT_AVAILABLE),
+                    None => Ok((-1, -1, -1)),
+                }
             }
         }
     }

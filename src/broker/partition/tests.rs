@@ -132,7 +132,7 @@ fn fetch(leader: &mut Replica, follower: &mut Replica, now: Time) {
         last_fetched_epoch: follower.partition.log().leader_epochs().latest().unwrap_or(-1),
         max_bytes: 1 << 20,
         at_least_one: true,
-        is_follower: true,
+        isolation: FetchIsolation::LogEnd,
         from_leader_only: true,
     };
     let info = leader.partition.read_records(&wanted, &leader.volume).expect("in range");
@@ -177,22 +177,23 @@ fn consumers_read_below_the_high_watermark_and_followers_to_the_end() {
     let mut leader = Replica::new(1, 1);
     leader.lead(0, &[1, 2], at(0));
     leader.produce("a", 1, at(1)).expect("appended");
-    let read = |is_follower, fetch_offset| {
+    let read = |isolation, fetch_offset| {
         let wanted = ReadRequest {
             fetch_offset,
             current_leader_epoch: -1,
             last_fetched_epoch: -1,
             max_bytes: 1_000,
             at_least_one: true,
-            is_follower,
+            isolation,
             from_leader_only: true,
         };
         leader.partition.read_records(&wanted, &leader.volume).map(|info| info.records.len())
     };
-    assert_eq!(read(false, 0), Ok(0));
-    assert_eq!(read(false, 1), Ok(0), "between high watermark and end: empty, no error");
-    assert_eq!(read(false, 2), Err(ErrorCode::OFFSET_OUT_OF_RANGE));
-    assert!(read(true, 0).is_ok_and(|size| size > 0));
+    let (consumer, follower) = (FetchIsolation::HighWatermark, FetchIsolation::LogEnd);
+    assert_eq!(read(consumer, 0), Ok(0));
+    assert_eq!(read(consumer, 1), Ok(0), "between high watermark and end: empty, no error");
+    assert_eq!(read(consumer, 2), Err(ErrorCode::OFFSET_OUT_OF_RANGE));
+    assert!(read(follower, 0).is_ok_and(|size| size > 0));
 }
 
 #[test]

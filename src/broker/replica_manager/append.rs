@@ -187,15 +187,10 @@ impl ReplicaManager {
         }
     }
 
-    pub(super) fn expire_delayed(&mut self, volume: &Volume, now: Time) {
+    pub(super) fn expire_delayed_produces(&mut self, now: Time) {
         while let Some(mut delayed) = self.delayed_produce.pop_due(now) {
             delayed.time_out();
             self.completions.push(delayed.complete());
-        }
-        self.expire_delayed_delete_records(now);
-        while let Some(delayed) = self.delayed_fetch.pop_due(now) {
-            let response = self.read_for(&delayed.params, volume).into_response();
-            self.completions.push(Completion::Reply(delayed.params.token, response.into()));
         }
     }
 }

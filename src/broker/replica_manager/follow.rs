@@ -63,7 +63,7 @@ impl ReplicaManager {
             self.broker()
         );
         self.changes.log(LogLevel::Warn, FETCHER, text);
-        for partition in self.fetchers.take_in_flight(leader).keys() {
+        for partition in self.fetchers.on_failure(leader).keys() {
             self.fetchers.delay(leader, partition, now);
         }
     }
@@ -76,7 +76,18 @@ impl ReplicaManager {
         volume: &mut Volume,
         now: Time,
     ) -> Vec<FollowRequest> {
-        let asked = self.fetchers.take_in_flight(leader.id);
+        let asked = match self.fetchers.on_response(leader.id, response) {
+            Ok(asked) => asked,
+            Err(problem) => {
+                let text = format!("Node {} {problem}", leader.id);
+                self.fetcher_log_as(
+                    "org.apache.kafka.clients.FetchSessionHandler",
+                    leader.id,
+                    &text,
+                );
+                return Vec::new();
+            }
+        };
         let mut requests = Vec::new();
         for topic in &response.responses {
             for data in &topic.partition_responses {
@@ -91,9 +102,6 @@ impl ReplicaManager {
                     Err(error) => self.disk_failed(error),
                 }
             }
-        }
-        for id in asked.keys().filter(|_| response.error_code != ErrorCode::NONE) {
-            self.fetchers.delay(leader.id, id, now);
         }
         requests
     }
@@ -238,9 +246,13 @@ impl ReplicaManager {
     }
 
     fn fetcher_log(&mut self, leader: BrokerId, text: &str) {
+        self.fetcher_log_as(FETCHER, leader, text);
+    }
+
+    fn fetcher_log_as(&mut self, logger: &str, leader: BrokerId, text: &str) {
         let me = self.broker();
         self.changes.info(
-            FETCHER,
+            logger,
             format!("[ReplicaFetcher replicaId={me}, leaderId={leader}, fetcherId=0] {text}"),
         );
     }

@@ -65,7 +65,8 @@ impl Broker {
             }
             AnyRequest::Fetch(request) => {
                 let (replicas, now) = (&mut self.replicas, ctx.now());
-                handlers::fetch::handle(&context, request, replicas, ctx.volume, now)
+                let max_bytes = self.config.fetch_max_bytes;
+                handlers::fetch::handle(&context, request, max_bytes, replicas, ctx.volume, now)
             }
             AnyRequest::ListOffsets(request) => {
                 handlers::list_offsets::handle(request, version, &self.replicas, ctx.volume).into()

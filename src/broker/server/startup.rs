@@ -43,6 +43,7 @@ impl Broker {
     pub(super) fn start(&mut self, ctx: &mut Ctx<'_>) {
         // Ids that they make must differ from life to life, so their streams are this life's.
         let (me, config) = (self.id(), self.config.clone());
+        self.replicas = ReplicaManager::new(&config, ctx.rng.fork("replica manager"));
         self.controller = Controller::new(me, config.clone(), ctx.rng.fork("controller"));
         let rng = ctx.rng.fork("admin manager");
         self.admin = AdminManager::new(me, self.dynamic_config.clone(), rng);

@@ -78,6 +78,7 @@ pub const BROKER_CONFIG_KEYS: &[ConfigKey] = &[
     ConfigKey::any("replica.fetch.min.bytes", Int, "1"),
     ConfigKey::at_least(0, "replica.fetch.response.max.bytes", Int, "10485760"),
     ConfigKey::any("num.replica.fetchers", Int, "1"),
+    ConfigKey::null("replica.selector.class", Text),
     ConfigKey::any("replica.high.watermark.checkpoint.interval.ms", Long, "5000"),
     ConfigKey::any("auto.leader.rebalance.enable", Boolean, "true"),
     ConfigKey::any("leader.imbalance.per.broker.percentage", Int, "10"),
