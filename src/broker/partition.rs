@@ -118,6 +118,11 @@ impl Partition {
         self.leader_epoch
     }
 
+    /// Version of the ISR that the controller knows of.
+    pub fn isr_version(&self) -> i32 {
+        self.isr_version
+    }
+
     /// True when this replica leads.
     pub fn is_leader(&self) -> bool {
         matches!(self.role, Role::Leader { .. })

@@ -17,6 +17,7 @@ mod queue_runs;
 mod same_everywhere;
 mod tidy;
 mod transcript;
+mod transcripts;
 mod volume_contract;
 mod world_links;
 mod world_outside;

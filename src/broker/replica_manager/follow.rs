@@ -8,7 +8,7 @@ use crate::base::trace::LogLevel;
 use crate::base::{BrokerId, Time, TopicPartition};
 use crate::broker::action::Node;
 use crate::broker::fetcher::FetchPosition;
-use crate::broker::partition::Partition;
+use crate::broker::partition::{Partition, ProduceError};
 use crate::disk::Volume;
 use crate::log::LogError;
 use crate::wire::ErrorCode;
@@ -178,21 +178,30 @@ impl ReplicaManager {
                 changes,
             )
         });
-        if let Some(Ok(())) = appended {
-            let (end, last) = (partition.log().log_end_offset(), last_epoch(partition));
-            self.fetchers.advance(leader, id, end, last);
-        } else {
-            // Damaged or misplaced records: ask again from where this log really ends.
-            let (end, last) = (partition.log().log_end_offset(), last_epoch(partition));
-            self.fetcher_log(
-                leader,
-                &format!(
-                    "Found invalid messages during fetch for partition {id} offset {}",
-                    position.fetch_offset
-                ),
-            );
-            self.fetchers.advance(leader, id, end, last);
-            self.fetchers.delay(leader, id, now);
+        let offset = position.fetch_offset;
+        match appended {
+            Some(Ok(())) => {
+                let (end, last) = (partition.log().log_end_offset(), last_epoch(partition));
+                self.fetchers.advance(leader, id, end, last);
+            }
+            // What was damaged on its way may be whole the next time.
+            Some(Err(ProduceError { code: ErrorCode::CORRUPT_MESSAGE, .. })) => {
+                let text = format!(
+                    "Found invalid messages during fetch for partition {id} offset {offset}"
+                );
+                self.fetcher_log(leader, &text);
+                self.fetchers.delay(leader, id, now);
+            }
+            // The leader's log is not the continuation of this one, or the disk fails: only the
+            // controller can help.
+            Some(Err(_)) | None => {
+                let text = format!(
+                    "Unexpected error occurred while processing data for partition {id} at offset {offset}"
+                );
+                self.fetcher_log(leader, &text);
+                self.fetcher_log(leader, &format!("Partition {id} marked as failed"));
+                self.fetchers.remove(id);
+            }
         }
         Ok(())
     }
