@@ -173,6 +173,11 @@ impl ReplicaManager {
         self.racks = racks.filter_map(|broker| Some((broker.id.0, broker.rack.clone()?))).collect();
     }
 
+    /// Whether the partition exists, as far as the metadata cache has heard.
+    pub fn is_known(&self, partition: &TopicPartition) -> bool {
+        self.known.contains(partition)
+    }
+
     /// All replicas.
     pub fn partitions(&self) -> impl Iterator<Item = &Partition> {
         self.partitions.values()
