@@ -4,8 +4,10 @@
 use super::Violation;
 use crate::base::{BrokerId, SortedMap, SortedSet, Time, TopicPartition, TraceEvent, TraceRecord};
 use crate::node::ProcessView;
+use crate::node::view::ReplicaView;
 
-/// MonotonicHighWatermark, ConsistentCommittedData, and reads below the high watermark.
+/// MonotonicHighWatermark, ConsistentCommittedData, HighWatermarkInIsr, and reads below the high
+/// watermark.
 #[derive(Default)]
 pub struct ConsistentCommittedData {
     /// High watermark of the present leader by partition: (broker, epoch, offset).
@@ -54,6 +56,47 @@ impl ConsistentCommittedData {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What the newest leader calls committed every in-sync replica has, unless a power cut took it
+    /// from one (`is_cut`).
+    pub(super) fn look_at_isr(
+        at: Time,
+        views: &[&ProcessView],
+        is_cut: impl Fn(&TopicPartition, BrokerId) -> bool,
+        found: &mut Vec<Violation>,
+    ) {
+        let replicas: Vec<(i32, &ReplicaView)> = views
+            .iter()
+            .filter_map(|view| match view {
+                ProcessView::Broker(broker) => Some(broker),
+                _ => None,
+            })
+            .flat_map(|broker| broker.replicas.iter().map(|replica| (broker.broker_id, replica)))
+            .collect();
+        let mut leaders: SortedMap<&TopicPartition, &ReplicaView> = SortedMap::new();
+        for (_, replica) in replicas.iter().filter(|(_, replica)| replica.is_leader) {
+            let newest = leaders.entry(&replica.partition).or_insert(replica);
+            if newest.leader_epoch < replica.leader_epoch {
+                *newest = replica;
+            }
+        }
+        for (broker, replica) in replicas {
+            let Some(leader) = leaders.get(&replica.partition) else { continue };
+            let is_in_sync = leader.isr.contains(&broker) && leader.leader != broker;
+            let partition = &replica.partition;
+            if is_in_sync
+                && replica.leader_epoch == leader.leader_epoch
+                && replica.log_end_offset < leader.high_watermark
+                && !is_cut(partition, BrokerId(broker))
+            {
+                let (end, high_watermark) = (replica.log_end_offset, leader.high_watermark);
+                let text = format!(
+                    "{partition}: {broker} is in sync and ends at {end}, the high watermark is {high_watermark}"
+                );
+                found.push(Violation { at, rule: "HighWatermarkInIsr", text });
+            }
         }
     }
 

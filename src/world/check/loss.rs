@@ -120,6 +120,16 @@ impl NoAckedLoss {
         self.excused
     }
 
+    /// Whether the partition may have lost something for a cause that Kafka allows.
+    pub(super) fn has_excuse(&self, partition: &TopicPartition) -> bool {
+        self.excuses.contains_key(partition) || self.led_on.contains(partition)
+    }
+
+    /// Whether a power cut took something from the log of `broker` since it was last in sync.
+    pub(super) fn is_cut(&self, partition: &TopicPartition, broker: BrokerId) -> bool {
+        self.cut.contains(&(partition.clone(), broker))
+    }
+
     pub(super) fn led_on(&self) -> &SortedSet<TopicPartition> {
         &self.led_on
     }

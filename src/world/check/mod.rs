@@ -4,8 +4,10 @@
 mod committed;
 mod ensemble;
 mod histories;
+mod idempotence;
 mod leaders;
 mod liveness;
+mod logs;
 mod loss;
 mod owners;
 mod queue;
@@ -14,8 +16,10 @@ mod sessions;
 pub use committed::ConsistentCommittedData;
 pub use ensemble::AgreedTransactions;
 pub use histories::ClientHistories;
+pub use idempotence::NoDuplicateFromIdempotent;
 pub use leaders::SingleLeader;
 pub use liveness::unfinished;
+pub use logs::check_logs;
 pub use loss::NoAckedLoss;
 pub(in crate::world) use loss::partition_of;
 pub use owners::OneOwnerPerGeneration;
@@ -134,6 +138,7 @@ pub struct Checkers {
     /// Panics, with their messages.
     pub crashes: Vec<Violation>,
     loss: NoAckedLoss,
+    idempotence: NoDuplicateFromIdempotent,
     leaders: SingleLeader,
     committed: ConsistentCommittedData,
     owners: OneOwnerPerGeneration,
@@ -152,6 +157,8 @@ impl Checkers {
         }
         let found = &mut self.violations;
         self.loss.see(record, found);
+        let is_audit = matches!(&record.event, TraceEvent::RecordConsumed { group, .. } if group == Self::AUDIT_GROUP);
+        self.idempotence.see(record, is_audit);
         self.leaders.see(record, found);
         self.committed.see(record, self.loss.led_on(), found);
         self.owners.see(record, found);
@@ -162,7 +169,10 @@ impl Checkers {
 
     /// Takes the views of all living processes.
     pub fn look(&mut self, at: Time, views: &[&ProcessView]) {
-        ConsistentCommittedData::look(at, views, self.loss.led_on(), &mut self.violations);
+        let (excused, found) = (self.loss.led_on(), &mut self.violations);
+        ConsistentCommittedData::look(at, views, excused, found);
+        let is_cut = |partition: &TopicPartition, broker| self.loss.is_cut(partition, broker);
+        ConsistentCommittedData::look_at_isr(at, views, is_cut, found);
         AgreedTransactions::look(at, views, &mut self.violations);
     }
 
@@ -180,6 +190,13 @@ impl Checkers {
     /// After the audit group has read every log from its start: was anything acknowledged lost?
     pub fn conclude(&mut self, at: Time) {
         self.loss.conclude(at, &mut self.violations);
+        let excused = |partition: &TopicPartition| self.loss.has_excuse(partition);
+        self.idempotence.conclude(at, excused, &mut self.violations);
+    }
+
+    /// `process` is a producer with `enable.idempotence`.
+    pub fn expect_idempotent(&mut self, process: ProcessId) {
+        self.idempotence.expect_of(process);
     }
 
     /// Records that were lost for a cause that Kafka allows.
@@ -247,3 +264,6 @@ impl EnsembleCheckers {
         self.histories.conclude(at, &mut self.violations);
     }
 }
+
+#[cfg(test)]
+mod tests;
