@@ -87,6 +87,9 @@ impl Changes {
                     let text = format!("[Log partition={partition}, dir=/] {text}");
                     self.log(level, "kafka.log.Log", text);
                 }
+                LogNote::Sync(files) => {
+                    self.flushes.push(Flush { partition, files, up_to: None });
+                }
                 LogNote::Flush { files, up_to } => {
                     let purpose = FlushPurpose::RecoveryPoint(up_to);
                     self.flushes.push(Flush { partition, files, purpose });

@@ -145,8 +145,8 @@ impl Partition {
 
     /// Up to here (exclusive) consumers of committed records may read.
     pub fn last_stable_offset(&self) -> i64 {
-        // Without transactions everything below the high watermark is stable.
-        self.high_watermark
+        let unstable = self.log.producers().first_unstable_offset();
+        unstable.map_or(self.high_watermark, |offset| offset.min(self.high_watermark))
     }
 
     /// What the leader knows of its followers; none on a follower.
@@ -333,6 +333,7 @@ impl Partition {
             return;
         }
         self.high_watermark = to;
+        self.log.on_high_watermark_updated(to);
         changes.moved.insert(self.id.clone());
         // A truncation can only take it back; that is told by its own event.
         if to > from {

@@ -43,6 +43,9 @@ use cleaner::CleanerState;
 use delete_records::DelayedDeleteRecords;
 use fetch::DelayedFetch;
 
+/// How often idle producers are looked for (`LogManager.ProducerIdExpirationCheckIntervalMs`).
+const PRODUCER_EXPIRY_CHECK: Span = Span::from_secs(600);
+
 /// Something that was answered after it had waited.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Completion {
@@ -85,6 +88,7 @@ pub struct ReplicaManager {
     cleaner: CleanerState,
     /// Directories of deleted logs and when they go.
     deleted_dirs: Vec<(Time, String)>,
+    next_producer_expiry: Option<Time>,
 }
 
 impl ReplicaManager {
@@ -114,7 +118,17 @@ impl ReplicaManager {
             next_retention_check: None,
             cleaner: CleanerState::default(),
             deleted_dirs: Vec::new(),
+            next_producer_expiry: None,
             config: config.clone(),
+        }
+    }
+
+    fn remove_expired_producers(&mut self, now: Time) {
+        self.next_producer_expiry = Some(now + PRODUCER_EXPIRY_CHECK);
+        let expiration = self.config.transactional_id_expiration.as_millis();
+        let expiration_ms = i64::try_from(expiration).unwrap_or(i64::MAX);
+        for log in self.logs_mut() {
+            log.remove_expired_producers(now, expiration_ms);
         }
     }
 
@@ -250,6 +264,9 @@ impl ReplicaManager {
         }
         self.check_retention(volume, now);
         self.run_cleaner(volume, now);
+        if self.next_producer_expiry.is_some_and(|at| at <= now) {
+            self.remove_expired_producers(now);
+        }
         self.delete_due_files(volume, now);
         for partition in std::mem::take(&mut self.changes.moved) {
             self.complete_delayed_produce(&partition);
@@ -300,6 +317,7 @@ impl ReplicaManager {
             at(self.next_isr_check, "in-sync replica check"),
             at(self.next_checkpoint, "high watermark checkpoint"),
             at(self.next_recovery_checkpoint, "recovery point checkpoint"),
+            at(self.next_producer_expiry, "producer id expiry"),
             at(self.delayed_produce.next_deadline(), "produce time-out"),
             at(self.delayed_fetch.next_deadline(), "fetch wait"),
             at(self.alter_isr.next_deadline(), "AlterIsr retry"),

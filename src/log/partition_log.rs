@@ -4,12 +4,13 @@
 
 mod append;
 mod compact;
+mod producers;
 mod read;
 mod retention;
 mod truncate;
 mod validate;
 
-pub use append::{AppendError, AppendInfo, AppendOrigin};
+pub use append::{AppendError, AppendInfo};
 pub use compact::LogToClean;
 pub use read::ReadError;
 pub use retention::StartOffsetReason;
@@ -19,6 +20,7 @@ use compact::Compaction;
 use super::checkpoint::{read_epochs, write_epochs};
 use super::leader_epoch_cache::LeaderEpochCache;
 use super::log_config::LogConfig;
+use super::producer_state::ProducerStateManager;
 use super::recent::RecentBatches;
 use super::recovery::{DELETED, LogError, LogStart, RecoveryReport, load_segments};
 use super::segment::Segment;
@@ -47,6 +49,8 @@ pub enum LogNote {
         /// Everything below is in them or was safe before.
         up_to: i64,
     },
+    /// These files were replaced or removed, which should become durable in the background.
+    Sync(Vec<String>),
 }
 
 /// A replica's log. Its bytes are in the volume that every call is given.
@@ -64,6 +68,7 @@ pub struct PartitionLog {
     /// Files that were given up and when they go.
     deletions: Vec<(Time, String)>,
     epochs: LeaderEpochCache,
+    producers: ProducerStateManager,
     recent: RecentBatches,
     /// Compacted segments that wait for the disk.
     compaction: Option<Compaction>,
@@ -97,6 +102,7 @@ impl PartitionLog {
             segments.push(Segment::create(volume, &dir, at, "", &config, now)?);
         }
         let recent = RecentBatches::read(volume, &segments);
+        let producers = ProducerStateManager::new(partition.clone(), volume);
         let mut log = Self {
             partition,
             dir,
@@ -107,6 +113,7 @@ impl PartitionLog {
             flushing: Vec::new(),
             deletions: Vec::new(),
             epochs,
+            producers,
             recent,
             compaction: None,
             notes: Vec::new(),
@@ -121,6 +128,7 @@ impl PartitionLog {
         } else if volume.len(&log.epochs_file()).is_none() {
             volume.append(&log.epochs_file(), &[])?;
         }
+        log.load_producer_state(volume, start.is_clean)?;
         Ok((log, report))
     }
 
@@ -184,6 +192,10 @@ impl PartitionLog {
 
     /// What the log wants done or said since the last call.
     pub fn take_notes(&mut self) -> Vec<LogNote> {
+        let touched = self.producers.take_touched();
+        if !touched.is_empty() {
+            self.notes.push(LogNote::Sync(touched));
+        }
         std::mem::take(&mut self.notes)
     }
 
@@ -197,6 +209,8 @@ impl PartitionLog {
     /// In Kafka: `Log.close`, `Log.flush`.
     pub fn close(&mut self, volume: &mut Volume) -> Result<Vec<String>, LogError> {
         let end = self.log_end_offset();
+        self.producers.take_snapshot(volume)?;
+        let snapshots = self.producers.take_touched();
         if let Some(active) = self.segments.last_mut() {
             active.on_become_inactive(volume)?;
         }
@@ -206,7 +220,7 @@ impl PartitionLog {
             *end = segment.base_offset();
             is_unflushed.then_some(segment)
         });
-        Ok(unflushed.flat_map(Segment::files).collect())
+        Ok(unflushed.flat_map(Segment::files).chain(snapshots).collect())
     }
 
     /// Removes the given-up files whose time has come; returns them, for their removal to be made
@@ -234,6 +248,17 @@ impl PartitionLog {
 
     /// Gives up the files of `segment`: they stay on the disk for a while under another name.
     fn delete_segment(
+        &mut self,
+        volume: &mut Volume,
+        segment: Segment,
+        now: Time,
+    ) -> Result<(), LogError> {
+        self.producers.delete_snapshot(segment.base_offset(), volume)?;
+        self.give_up_files(volume, segment, now)
+    }
+
+    /// Gives up the files of `segment`, but not the snapshot of the producers at its beginning.
+    fn give_up_files(
         &mut self,
         volume: &mut Volume,
         mut segment: Segment,

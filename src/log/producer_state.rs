@@ -48,6 +48,8 @@ pub struct ProducerStateManager {
     snapshots: SortedSet<i64>,
     last_map_offset: i64,
     last_snap_offset: i64,
+    /// Snapshots that were written or deleted, which is not durable yet.
+    touched: Vec<String>,
 }
 
 impl ProducerStateManager {
@@ -64,6 +66,7 @@ impl ProducerStateManager {
             snapshots,
             last_map_offset: 0,
             last_snap_offset: 0,
+            touched: Vec::new(),
         }
     }
 
@@ -95,12 +98,24 @@ impl ProducerStateManager {
         self.unreplicated_txns.retain(|_, last| *last >= high_watermark);
     }
 
-    /// Looks at batches that have their offsets and are not written yet.
+    /// Whether nothing is known that a truncation could change.
+    pub fn is_empty(&self) -> bool {
+        self.producers.is_empty() && self.unreplicated_txns.is_empty()
+    }
+
+    /// Looks at batches that are not written yet: one that gets its offsets from `base_offset` on,
+    /// or many that have theirs.
     ///
     /// In Kafka: `Log.analyzeAndValidateProducerState`.
-    pub fn analyze(&self, records: &[u8], origin: AppendOrigin) -> Result<Analysis, InvalidAppend> {
+    pub fn analyze(
+        &self,
+        records: &[u8],
+        base_offset: Option<i64>,
+        origin: AppendOrigin,
+    ) -> Result<Analysis, InvalidAppend> {
         let mut update = ProducerUpdate::default();
         for batch in Batches::new(records).filter(RecordBatchView::has_producer_id) {
+            let offset = base_offset.unwrap_or_else(|| batch.base_offset());
             let id = batch.producer_id();
             let known = self.producers.get(&id);
             if origin == AppendOrigin::Client
@@ -112,7 +127,7 @@ impl ProducerStateManager {
                 .producers
                 .entry(id)
                 .or_insert_with(|| ProducerAppendInfo::new(id, known.cloned(), origin));
-            update.completed.extend(info.append(&batch, &self.partition)?);
+            update.completed.extend(info.append(&batch, offset, &self.partition)?);
         }
         Ok(Analysis::New(update))
     }
@@ -139,17 +154,22 @@ impl ProducerStateManager {
         self.producers.retain(|_, entry| !entry.is_expired(now_ms, expiration_ms));
     }
 
-    /// Saves the state in a snapshot at its end offset, unless there is one. Returns the file, which
-    /// the caller makes durable, as Kafka does.
-    pub fn take_snapshot(&mut self, volume: &mut Volume) -> Result<Option<String>, LogError> {
+    /// Snapshots that were written or deleted since the last call; the caller makes that durable.
+    pub fn take_touched(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Saves the state in a snapshot at its end offset, unless there is one.
+    pub fn take_snapshot(&mut self, volume: &mut Volume) -> Result<(), LogError> {
         if self.last_map_offset <= self.last_snap_offset {
-            return Ok(None);
+            return Ok(());
         }
         let file = self.snapshot_file(self.last_map_offset);
         volume.replace(&file, &encode_snapshot(self.producers.values()))?;
         self.snapshots.insert(self.last_map_offset);
         self.last_snap_offset = self.last_map_offset;
-        Ok(Some(file))
+        self.touched.push(file);
+        Ok(())
     }
 
     /// Deletes snapshots that stand at no segment's base offset, but the newest of them if it lies
@@ -222,7 +242,7 @@ impl ProducerStateManager {
     /// Takes in batches of the log that are behind the state, up to `end_offset`.
     pub fn replay(&mut self, records: &[u8], end_offset: i64) {
         // What is in the log was accepted once; nothing of it is refused.
-        if let Ok(Analysis::New(update)) = self.analyze(records, AppendOrigin::Replication) {
+        if let Ok(Analysis::New(update)) = self.analyze(records, None, AppendOrigin::Replication) {
             self.apply(update, end_offset);
         }
     }
@@ -259,6 +279,7 @@ impl ProducerStateManager {
         let file = self.snapshot_file(offset);
         if volume.len(&file).is_some() {
             volume.delete(&file)?;
+            self.touched.push(file);
         }
         Ok(())
     }

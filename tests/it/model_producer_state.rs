@@ -154,7 +154,7 @@ fn run(seed: u64) -> [u64; 4] {
                 let known = remembered.get(&sent.producer).copied().unwrap_or(0);
                 let expected = model.judge(sent, known);
                 let records = batch(sent, model.end());
-                let verdict = match manager.analyze(&records, AppendOrigin::Client) {
+                let verdict = match manager.analyze(&records, None, AppendOrigin::Client) {
                     Ok(Analysis::New(update)) => {
                         let logged = Logged { sent, base_offset: model.end() };
                         let anew = model

@@ -16,14 +16,14 @@ fn play(name: &str, mut answer: impl FnMut(&str) -> String) {
     let (mut played, mut is_answer) = (String::new(), false);
     for line in text.lines() {
         if let Some(command) = line.strip_prefix("> ") {
-            played += &format!("{line}\n");
+            played.extend([line, "\n"]);
             for line in answer(command).lines() {
                 assert!(!line.is_empty() && !line.starts_with(['>', '#']), "{name}: {line}");
-                played += &format!("{line}\n");
+                played.extend([line, "\n"]);
             }
             is_answer = true;
         } else if line.is_empty() || line.starts_with('#') || !is_answer {
-            played += &format!("{line}\n");
+            played.extend([line, "\n"]);
             is_answer = false;
         }
     }

@@ -143,6 +143,7 @@ impl Partition {
         changes.take_notes_of(&mut self.log);
         changes.truncated.push((self.id.clone(), to));
         changes.to_sync.insert(self.log.epochs_file());
+        changes.take_notes_of(&mut self.log);
         let (start, end) = (self.log.log_start_offset(), self.log.log_end_offset());
         self.set_high_watermark(self.high_watermark.clamp(start, end), changes);
     }

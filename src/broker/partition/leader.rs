@@ -72,7 +72,9 @@ impl Partition {
         let appended = self.log.append_as_leader(volume, records, self.leader_epoch, origin, now);
         changes.take_notes_of(&mut self.log);
         let info = appended.map_err(|error| refusal(error, changes))?;
-        self.note_append(&info, volume, changes);
+        if !info.is_duplicate {
+            self.note_append(&info, volume, changes);
+        }
         self.maybe_increment_high_watermark(now, changes);
         Ok(info)
     }

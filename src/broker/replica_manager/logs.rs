@@ -43,7 +43,8 @@ impl ReplicaManager {
                 log_start_offset: start_offsets.get(&partition).copied().unwrap_or(0),
                 now,
             };
-            let (log, report) = PartitionLog::open(volume, partition.clone(), config, start)?;
+            let (mut log, report) = PartitionLog::open(volume, partition.clone(), config, start)?;
+            self.changes.take_notes_of(&mut log);
             for (level, text) in report.lines {
                 let text = format!("[Log partition={partition}, dir=/] {text}");
                 self.changes.log(level, "kafka.log.Log", text);
@@ -67,6 +68,7 @@ impl ReplicaManager {
         self.next_isr_check = Some(now + self.isr_check_interval());
         self.next_recovery_checkpoint =
             Some(now + self.config.log_flush_offset_checkpoint_interval);
+        self.remove_expired_producers(now);
         Ok(())
     }
 

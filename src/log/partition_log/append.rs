@@ -6,20 +6,12 @@ use super::{LogNote, PartitionLog};
 use crate::base::Time;
 use crate::base::trace::LogLevel;
 use crate::disk::{DiskError, Volume};
+use crate::log::producer_state::{Analysis, AppendOrigin, BatchMetadata, InvalidAppend};
 use crate::log::recovery::LogError;
 use crate::log::segment::{Appended, Segment};
 use crate::log::time_index::TimestampOffset;
 use crate::wire::ErrorCode;
 use crate::wire::batch::{Batches, NO_TIMESTAMP, RecordBatchMut, RecordBatchView, TimestampType};
-
-/// Who appends to a leader's log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AppendOrigin {
-    /// A producer.
-    Client,
-    /// A coordinator of this broker.
-    Coordinator,
-}
 
 /// What an append did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +26,8 @@ pub struct AppendInfo {
     pub epochs_changed: bool,
     /// The timestamp that the log gave the records, −1 when they kept their own.
     pub log_append_time: i64,
+    /// True when an idempotent producer sent the batch again: nothing was written.
+    pub is_duplicate: bool,
 }
 
 /// Records were not appended.
@@ -69,6 +63,26 @@ impl AppendError {
     }
 }
 
+impl AppendInfo {
+    /// The offsets that the batch got when it was sent first.
+    fn of_duplicate(known: BatchMetadata) -> Self {
+        Self {
+            base_offset: known.first_offset(),
+            last_offset: known.last_offset,
+            bytes: 0,
+            epochs_changed: false,
+            log_append_time: known.timestamp,
+            is_duplicate: true,
+        }
+    }
+}
+
+impl From<InvalidAppend> for AppendError {
+    fn from(invalid: InvalidAppend) -> Self {
+        Self::refused(invalid.code, invalid.message)
+    }
+}
+
 impl From<DiskError> for AppendError {
     fn from(error: DiskError) -> Self {
         Self::Log(error.into())
@@ -94,6 +108,10 @@ impl PartitionLog {
     ) -> Result<AppendInfo, AppendError> {
         let checked = self.validate(records, origin, now.as_millis())?;
         let base_offset = self.log_end_offset();
+        match self.producers.analyze(records, Some(base_offset), origin)? {
+            Analysis::Duplicate(known) => return Ok(AppendInfo::of_duplicate(known)),
+            Analysis::New(_) => {}
+        }
         let last_offset = base_offset + i64::from(checked.last_offset_delta);
         // Whichever record has it: the index knows a batch by its last offset.
         let (timestamp, offset) = (checked.largest_timestamp, last_offset);
@@ -115,7 +133,15 @@ impl PartitionLog {
             _ => NO_TIMESTAMP,
         };
         let bytes = records.len();
-        Ok(AppendInfo { base_offset, last_offset, bytes, epochs_changed, log_append_time })
+        let is_duplicate = false;
+        Ok(AppendInfo {
+            base_offset,
+            last_offset,
+            bytes,
+            epochs_changed,
+            log_append_time,
+            is_duplicate,
+        })
     }
 
     /// Appends what the leader sent, as it is. Records that do not continue this log are refused.
@@ -148,10 +174,14 @@ impl PartitionLog {
         let appended = Appended { last_offset, largest };
         self.maybe_roll(volume, base_offset, whole, appended, now)?;
         let epochs_changed = self.write(volume, &records[..whole], appended, |_| ())?;
-        let log_append_time = NO_TIMESTAMP;
-        let info =
-            AppendInfo { base_offset, last_offset, bytes: whole, epochs_changed, log_append_time };
-        Ok(Some(info))
+        Ok(Some(AppendInfo {
+            base_offset,
+            last_offset,
+            bytes: whole,
+            epochs_changed,
+            log_append_time: NO_TIMESTAMP,
+            is_duplicate: false,
+        }))
     }
 
     fn maybe_roll(
@@ -189,6 +219,9 @@ impl PartitionLog {
             active.on_become_inactive(volume)?;
             files.extend(active.files());
         }
+        // Of a segment's beginning there is a snapshot, so that recovery need not go further back.
+        self.producers.update_map_end_offset(offset);
+        self.producers.take_snapshot(volume)?;
         let segment =
             Segment::create(volume, &self.dir, offset, "", &self.config, now.as_millis())?;
         self.segments.push(segment);
@@ -222,6 +255,7 @@ impl PartitionLog {
             self.recent.push(base, position, &batch);
             position += batch.size() as u64;
         }
+        self.producers.replay(written, appended.last_offset + 1);
         if changed {
             self.write_epochs(volume)?;
         }

@@ -196,7 +196,11 @@ impl PartitionLog {
             let last = first + replaced.len();
             let old: Vec<Segment> = self.segments.drain(first..last).collect();
             for segment in old {
-                self.delete_segment(volume, segment, now)?;
+                if segment.base_offset() == new.base_offset() {
+                    self.give_up_files(volume, segment, now)?;
+                } else {
+                    self.delete_segment(volume, segment, now)?;
+                }
             }
             new.change_file_suffixes(volume, SWAP, "")?;
             let text = format!(

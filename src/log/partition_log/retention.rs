@@ -43,6 +43,7 @@ impl PartitionLog {
             return Ok(false);
         }
         self.log_start_offset = offset;
+        self.producers.on_log_start_offset_incremented(offset);
         let text = format!("Incremented log start offset to {offset} due to {}", reason.text());
         self.note(LogLevel::Info, text);
         if self.epochs.truncate_from_start(offset) {

@@ -1,7 +1,8 @@
 use super::*;
 use crate::base::{Rng, Span};
+use crate::log::AppendOrigin;
 use crate::wire::ErrorCode;
-use crate::wire::batch::RecordBatchBuilder;
+use crate::wire::batch::{BatchFields, RecordBatchBuilder};
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -152,6 +153,41 @@ fn a_follower_takes_only_what_continues_its_log() {
 }
 
 #[test]
+fn a_batch_sent_again_is_known_after_a_stop_of_either_kind_and_not_after_its_truncation() {
+    let sent = |sequence: i32| {
+        let mut builder = RecordBatchBuilder::new(BatchFields {
+            producer_id: 7,
+            producer_epoch: 0,
+            base_sequence: sequence,
+            ..BatchFields::default()
+        });
+        builder.append(1_000, None, Some(b"value"), &[]);
+        builder.build()
+    };
+    for is_clean in [true, false] {
+        let mut volume = Volume::default();
+        let (mut log, _) = open(&mut volume, true);
+        for sequence in 0..8 {
+            lead(&mut log, &mut volume, &sent(sequence), 0).expect("in order");
+        }
+        let again = lead(&mut log, &mut volume, &sent(7), 0).expect("it is known");
+        assert!(again.is_duplicate && again.last_offset == 7 && log.log_end_offset() == 8);
+        if is_clean {
+            let files = log.close(&mut volume).expect("room");
+            assert!(files.contains(&"t-0/00000000000000000008.snapshot".to_owned()), "{files:?}");
+        }
+        let (mut log, _) = open(&mut volume, is_clean);
+        assert!(lead(&mut log, &mut volume, &sent(7), 0).is_ok_and(|info| info.is_duplicate));
+        let refused = lead(&mut log, &mut volume, &sent(9), 0);
+        let code = ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;
+        assert!(matches!(refused, Err(AppendError::Refused { code: got, .. }) if got == code));
+        log.truncate_to(&mut volume, 3, NOW).expect("a good disk");
+        let info = lead(&mut log, &mut volume, &sent(3), 0).expect("it is gone");
+        assert!(!info.is_duplicate && info.base_offset == 3);
+    }
+}
+
+#[test]
 fn truncation_takes_epochs_and_segments_with_it() {
     let mut volume = Volume::default();
     let (mut log, _) = open(&mut volume, true);
@@ -166,7 +202,9 @@ fn truncation_takes_epochs_and_segments_with_it() {
         volume.list("t-0/").filter(|name| name.strip_suffix(".deleted").is_some()).count();
     assert_eq!((given_up, log.next_deletion()), (3, Some(NOW + Span::from_secs(60))));
     log.delete_due_files(&mut volume, NOW + Span::from_secs(60)).expect("a good disk");
-    assert_eq!((volume.list("t-0/").count(), log.next_deletion()), (4, None));
+    let left: Vec<&str> = volume.list("t-0/").collect();
+    assert_eq!((left.len(), log.next_deletion()), (5, None), "{left:?}");
+    assert!(left.contains(&"t-0/00000000000000000004.snapshot"), "{left:?}");
     assert_eq!(log.end_offset_for_epoch(1), (1, 4));
     log.truncate_fully_and_start_at(&mut volume, 40, NOW).expect("a good disk");
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (40, 40));

@@ -56,7 +56,7 @@ impl PartitionLog {
         if self.epochs.truncate_from_end(end) {
             self.write_epochs(volume)?;
         }
-        Ok(())
+        self.rebuild_producer_state(volume)
     }
 
     /// Empties the log and lets it begin at `offset`, as a follower does whose leader has nothing
@@ -78,6 +78,7 @@ impl PartitionLog {
         (self.recovery_point, self.flushing) = (offset, Vec::new());
         self.recent = RecentBatches::default();
         self.epochs = LeaderEpochCache::default();
+        self.producers.truncate_fully_and_start_at(offset, volume)?;
         self.write_epochs(volume)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! In Kafka: `Log.analyzeAndValidateRecords`, `LogValidator`.
 
-use super::{AppendError, AppendOrigin, PartitionLog};
+use super::{AppendError, PartitionLog};
+use crate::log::producer_state::AppendOrigin;
 use crate::wire::ErrorCode;
 use crate::wire::batch::{BatchError, NO_TIMESTAMP, RecordBatchView, RecordView, TimestampType};
 use crate::wire::compression::Compression;

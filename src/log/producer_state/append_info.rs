@@ -68,21 +68,25 @@ impl ProducerAppendInfo {
         self.updated
     }
 
-    /// Takes in the next batch. Returns the transaction that it ended.
+    /// Takes in the next batch, which begins at `offset`. Returns the transaction that it ended.
     pub fn append(
         &mut self,
         batch: &RecordBatchView<'_>,
+        offset: i64,
         partition: &TopicPartition,
     ) -> Result<Option<CompletedTxn>, InvalidAppend> {
         if !batch.is_control() {
-            return self.append_data(batch, partition).map(|()| None);
+            return self.append_data(batch, offset, partition).map(|()| None);
         }
         let Some(record) = batch.records().ok().and_then(|mut records| records.next()?.ok()) else {
             // Compaction took the whole transaction and left the empty batch.
             return Ok(None);
         };
         match EndTransactionMarker::parse(&record) {
-            Some(marker) => self.append_marker(marker, batch, record.timestamp, partition),
+            Some(marker) => {
+                let epoch = batch.producer_epoch();
+                self.append_marker(marker, epoch, (offset, record.timestamp), partition)
+            }
             None => Ok(None),
         }
     }
@@ -90,16 +94,17 @@ impl ProducerAppendInfo {
     fn append_data(
         &mut self,
         batch: &RecordBatchView<'_>,
+        offset: i64,
         partition: &TopicPartition,
     ) -> Result<(), InvalidAppend> {
-        let (epoch, offset) = (batch.producer_epoch(), batch.base_offset());
+        let epoch = batch.producer_epoch();
         self.check_epoch(epoch, offset, partition)?;
         if self.origin == AppendOrigin::Client {
             self.check_sequence(epoch, batch.base_sequence(), offset, partition)?;
         }
         let metadata = BatchMetadata {
             last_sequence: batch.last_sequence(),
-            last_offset: batch.last_offset(),
+            last_offset: offset + i64::from(batch.last_offset_delta()),
             offset_delta: batch.last_offset_delta(),
             timestamp: batch.max_timestamp(),
         };
@@ -177,12 +182,11 @@ impl ProducerAppendInfo {
     fn append_marker(
         &mut self,
         marker: EndTransactionMarker,
-        batch: &RecordBatchView<'_>,
-        timestamp: i64,
+        producer_epoch: i16,
+        (offset, timestamp): (i64, i64),
         partition: &TopicPartition,
     ) -> Result<Option<CompletedTxn>, InvalidAppend> {
-        let offset = batch.base_offset();
-        self.check_epoch(batch.producer_epoch(), offset, partition)?;
+        self.check_epoch(producer_epoch, offset, partition)?;
         let (epoch, known) = (marker.coordinator_epoch, self.updated.coordinator_epoch);
         if known > epoch && self.origin != AppendOrigin::Replication {
             return Err(InvalidAppend {
@@ -200,7 +204,7 @@ impl ProducerAppendInfo {
             last_offset: offset,
             is_aborted: !marker.is_commit,
         });
-        self.updated.set_epoch(batch.producer_epoch());
+        self.updated.set_epoch(producer_epoch);
         self.updated.current_txn_first_offset = None;
         self.updated.coordinator_epoch = epoch;
         self.updated.last_timestamp = timestamp;

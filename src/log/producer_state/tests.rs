@@ -54,7 +54,7 @@ fn marker(epoch: i16, coordinator_epoch: i32, base_offset: i64) -> Bytes {
 /// Appends, or tells the error or the offsets of the batch that it repeats.
 fn append(manager: &mut ProducerStateManager, records: &Bytes) -> Result<(), String> {
     let end = Batches::new(records).last().expect("a batch").next_offset();
-    match manager.analyze(records, AppendOrigin::Client) {
+    match manager.analyze(records, None, AppendOrigin::Client) {
         Ok(Analysis::New(update)) => {
             manager.apply(update, end);
             Ok(())
@@ -87,7 +87,7 @@ fn refusals_are_in_kafkas_words() {
     let mut manager = manager();
     assert_eq!(append(&mut manager, &batch(1, 5, 1, 0, false)), Ok(()), "nothing is known of it");
     let refused = |manager: &ProducerStateManager, records: &Bytes| {
-        manager.analyze(records, AppendOrigin::Client).unwrap_err().message
+        manager.analyze(records, None, AppendOrigin::Client).unwrap_err().message
     };
     assert_eq!(
         refused(&manager, &batch(1, 7, 1, 3, false)),
@@ -101,7 +101,7 @@ fn refusals_are_in_kafkas_words() {
         refused(&manager, &batch(0, 6, 1, 3, false)),
         "Epoch of producer 7 at offset 3 in t-0 is 0, which is smaller than the last seen epoch 1"
     );
-    let replicated = manager.analyze(&batch(0, 9, 1, 3, false), AppendOrigin::Replication);
+    let replicated = manager.analyze(&batch(0, 9, 1, 3, false), None, AppendOrigin::Replication);
     assert!(replicated.is_ok(), "the leader has judged it");
     assert_eq!(append(&mut manager, &batch(2, 0, 1, 3, false)), Ok(()), "a new epoch begins at 0");
 }
@@ -148,9 +148,10 @@ fn truncation_goes_back_to_a_snapshot_and_the_batches_behind_it() {
     for (i, records) in batches.iter().enumerate() {
         append(&mut manager, records).expect("in order");
         if i == 1 {
-            let file = manager.take_snapshot(&mut volume).expect("room");
-            assert_eq!(file.as_deref(), Some("t-0/00000000000000000002.snapshot"));
-            assert_eq!(manager.take_snapshot(&mut volume), Ok(None), "nothing new");
+            manager.take_snapshot(&mut volume).expect("room");
+            assert_eq!(manager.take_touched(), ["t-0/00000000000000000002.snapshot"]);
+            manager.take_snapshot(&mut volume).expect("room");
+            assert!(manager.take_touched().is_empty(), "nothing new");
         }
     }
     manager.take_snapshot(&mut volume).expect("room");

@@ -7,10 +7,10 @@ use kafkarium::broker::partition::{
     FetchIsolation, Partition, PartitionConfig, ProduceProgress, ReadInfo, ReadRequest,
 };
 use kafkarium::disk::Volume;
-use kafkarium::log::{LogConfig, PartitionLog};
+use kafkarium::log::{AppendOrigin, LogConfig, LogStart, PartitionLog};
 use kafkarium::node::view::RecordView;
 use kafkarium::wire::ErrorCode;
-use kafkarium::wire::batch::RecordBatchBuilder;
+use kafkarium::wire::batch::{BatchFields, RecordBatchBuilder};
 use kafkarium::wire::kafka::{AlterIsrResponsePartitionData, LeaderAndIsrPartitionState};
 
 /// The replicas are those of brokers 1 to 3.
@@ -62,9 +62,11 @@ impl Stage {
             min_insync_replicas: self.min_insync_replicas,
             log: log.clone(),
         };
+        let start =
+            LogStart { is_clean: false, recovery_point: 0, log_start_offset: 0, now: self.now };
         let replica = self.replica(broker);
         let (log, _) =
-            PartitionLog::open(&mut replica.volume, id(), log, false).expect("a good disk");
+            PartitionLog::open(&mut replica.volume, id(), log, start).expect("a good disk");
         let high_watermark = replica.checkpointed;
         let partition = Partition::new(id(), config, log, high_watermark, &replica.volume);
         replica.partition = Some(partition);
@@ -100,27 +102,34 @@ impl Stage {
     }
 
     fn follow(&mut self, broker: i32, leader: i32, epoch: i32) -> String {
+        let now = self.now;
         let (partition, volume, position) = self.parts(broker);
         let mut changes = Changes::default();
         partition.make_follower(&state(leader, epoch, &[]), &mut changes);
-        *position = partition.start_fetching(volume, &mut changes).expect("a good disk");
+        *position = partition.start_fetching(volume, now, &mut changes).expect("a good disk");
         format!("{}fetches from {}", cuts(&changes), place(*position))
     }
 
-    fn produce(&mut self, broker: i32, value: &str, acks: i16) -> String {
+    fn produce(&mut self, broker: i32, value: &str, acks: i16, fields: BatchFields) -> String {
         let now = self.now;
         let (partition, volume, _) = self.parts(broker);
-        let mut builder = RecordBatchBuilder::default();
+        let mut builder = RecordBatchBuilder::new(fields);
         builder.append(1_000, None, Some(value.as_bytes()), &[]);
         let mut changes = Changes::default();
         let records = builder.build();
-        match partition.append_records_to_leader(&records, acks, volume, now, &mut changes) {
-            Ok(info) if acks == -1 => {
+        let origin = AppendOrigin::Client;
+        match partition.append_records_to_leader(&records, origin, acks, volume, now, &mut changes)
+        {
+            Ok(info) => {
+                let again = if info.is_duplicate { ", sent again" } else { "" };
+                let offset = format!("offset {}{again}", info.base_offset);
                 let progress = partition.produce_progress(info.last_offset + 1);
-                format!("offset {}, {}", info.base_offset, progress_text(progress))
+                if acks == -1 { format!("{offset}, {}", progress_text(progress)) } else { offset }
             }
-            Ok(info) => format!("offset {}", info.base_offset),
-            Err(error) => error.code.to_string(),
+            Err(error) => match error.message {
+                Some(message) => format!("{}: {message}", error.code),
+                None => error.code.to_string(),
+            },
         }
     }
 
@@ -149,20 +158,21 @@ impl Stage {
             source.update_follower_fetch_state(follower, offset, 0, now, &mut changes);
         }
         let proposals = changes.proposals.iter();
-        let asked: String =
-            proposals.map(|one| format!(", leader asks for ISR {:?}", one.new_isr)).collect();
+        let asked = proposals.map(|one| format!("leader asks for ISR {:?}", one.new_isr));
+        let asked: Vec<String> = asked.collect();
         match read {
-            Ok(info) => format!("{}{asked}", self.take(follower, &info)),
+            Ok(info) => [vec![self.take(follower, &info)], asked].concat().join(", "),
             Err(error) => error.to_string(),
         }
     }
 
     fn take(&mut self, follower: i32, info: &ReadInfo) -> String {
+        let now = self.now;
         let (partition, volume, position) = self.parts(follower);
         let mut changes = Changes::default();
         if let Some((epoch, end)) = info.diverging_epoch {
             *position = partition
-                .truncate_to_divergence(epoch, end, volume, &mut changes)
+                .truncate_to_divergence(epoch, end, volume, now, &mut changes)
                 .expect("a good disk");
             let cut = cuts(&changes);
             return format!(
@@ -175,6 +185,7 @@ impl Stage {
             &info.records,
             info.high_watermark,
             volume,
+            now,
             &mut changes,
         );
         appended.expect("records of the leader");
@@ -288,7 +299,7 @@ impl Stage {
         };
         let epoch = |key: &str| number(key, -1) as i32;
         if verb == "wait" {
-            self.now = self.now + Span::from_secs(broker.parse().expect("seconds"));
+            self.now += Span::from_secs(broker.parse().expect("seconds"));
             return String::new();
         }
         if verb == "min.insync.replicas" {
@@ -306,7 +317,15 @@ impl Stage {
                 self.lead(broker, epoch("epoch"), &isr)
             }
             "follow" => self.follow(broker, epoch("leader"), epoch("epoch")),
-            "produce" => self.produce(broker, value, number("acks", 1) as i16),
+            "produce" => {
+                let fields = BatchFields {
+                    producer_id: number("producer", -1),
+                    producer_epoch: epoch("producer-epoch") as i16,
+                    base_sequence: epoch("sequence"),
+                    ..BatchFields::default()
+                };
+                self.produce(broker, value, number("acks", 1) as i16, fields)
+            }
             "fetch" => self.fetch(broker),
             "change-isr" => self.change_isr(broker),
             "offset-for-leader-epoch" => self.ask_epoch(broker, epoch("current"), epoch("epoch")),
@@ -361,13 +380,13 @@ fn place((offset, epoch): (i64, Option<i32>)) -> String {
 
 /// What was cut, as the trace tells it.
 fn cuts(changes: &Changes) -> String {
-    let cut = changes.events.iter().filter_map(|event| match event {
+    let cut = changes.events.iter().find_map(|event| match event {
         kafkarium::base::TraceEvent::Truncated { from, to, .. } => {
             Some(format!("truncates from {from} to {to}, "))
         }
         _ => None,
     });
-    cut.collect()
+    cut.unwrap_or_default()
 }
 
 fn progress_text(progress: ProduceProgress) -> String {
@@ -411,6 +430,11 @@ fn kip_320_fencing_and_detected_truncation() {
 #[test]
 fn kip_320_unclean_election() {
     tell("kip-320-unclean-election.txt");
+}
+
+#[test]
+fn an_idempotent_producer_through_failovers() {
+    tell("idempotent-producer.txt");
 }
 
 #[test]
