@@ -1,22 +1,29 @@
-//! NoDuplicateFromIdempotent: what an idempotent producer sent is in the log once, and in the order
-//! in which it was sent, whatever was sent again.
+//! NoDuplicateFromIdempotent: what idempotent producers sent is in the log once, and what was
+//! acknowledged stands in the order in which it was sent, whatever was sent again.
 
 use super::Violation;
 use crate::base::{
-    Incarnation, ProcessId, SortedMap, SortedSet, Time, TopicPartition, TraceEvent, TraceRecord,
+    Incarnation, ProcessId, SortedMap, Time, TopicPartition, TraceEvent, TraceRecord,
 };
 
-/// Which record of which life of a producer.
-type Sent = (ProcessId, Incarnation, u64);
+/// Records of a partition that look the same: producers may send the same twice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Alike {
+    sent: u64,
+    /// Somebody who is not idempotent sent one, so nothing can be said.
+    is_doubtful: bool,
+    audited: u64,
+}
 
 /// Follows the records of idempotent producers to the end of the run.
 #[derive(Default)]
 pub struct NoDuplicateFromIdempotent {
+    /// The producers with their lives.
     producers: SortedMap<ProcessId, Incarnation>,
-    /// By checksum; none when two records have the same, so that nothing can be said of either.
-    sent: SortedMap<u64, Option<Sent>>,
-    acknowledged: SortedSet<Sent>,
+    records: SortedMap<(TopicPartition, u64), Alike>,
     audited: SortedMap<TopicPartition, SortedMap<i64, u64>>,
+    /// By the life of a producer and partition: offset and number of what was acknowledged.
+    acknowledged: SortedMap<(ProcessId, Incarnation, TopicPartition), SortedMap<i64, u64>>,
 }
 
 impl NoDuplicateFromIdempotent {
@@ -26,22 +33,23 @@ impl NoDuplicateFromIdempotent {
     }
 
     pub(super) fn see(&mut self, record: &TraceRecord, is_audit: bool) {
+        let source = record.source.unwrap_or(ProcessId(u32::MAX));
         match &record.event {
             TraceEvent::ProcessStarted { process, incarnation } => {
                 if let Some(life) = self.producers.get_mut(process) {
                     *life = *incarnation;
                 }
             }
-            TraceEvent::RecordSent { record: number, checksum, .. } => {
-                if let Some(sent) = self.sender(record, *number) {
-                    let known = self.sent.insert(*checksum, Some(sent));
-                    if known.is_some() {
-                        self.sent.insert(*checksum, None);
-                    }
-                }
+            TraceEvent::RecordSent { partition, checksum, .. } => {
+                let alike = self.records.entry((partition.clone(), *checksum)).or_default();
+                alike.sent += 1;
+                alike.is_doubtful |= !self.producers.contains_key(&source);
             }
-            TraceEvent::RecordAcknowledged { record: number, .. } => {
-                self.acknowledged.extend(self.sender(record, *number));
+            TraceEvent::RecordAcknowledged { record: number, partition, offset, .. } => {
+                if let Some(life) = self.producers.get(&source).filter(|_| *offset >= 0) {
+                    let key = (source, *life, partition.clone());
+                    self.acknowledged.entry(key).or_default().insert(*offset, *number);
+                }
             }
             TraceEvent::RecordConsumed { partition, offset, checksum, .. } if is_audit => {
                 self.audited.entry(partition.clone()).or_default().insert(*offset, *checksum);
@@ -50,44 +58,33 @@ impl NoDuplicateFromIdempotent {
         }
     }
 
-    fn sender(&self, record: &TraceRecord, number: u64) -> Option<Sent> {
-        let process = record.source?;
-        self.producers.get(&process).map(|life| (process, *life, number))
-    }
-
-    /// Judges what the audit group has read. Nothing is asked of `excused` partitions: what an
-    /// unclean election took cannot be told from what was never there.
+    /// Judges what the audit group has read. Nothing is asked of `excused` partitions: where records
+    /// were lost their producers begin new sequences, and may send again what is there.
     pub(super) fn conclude(
-        &self,
+        &mut self,
         at: Time,
         excused: impl Fn(&TopicPartition) -> bool,
         found: &mut Vec<Violation>,
     ) {
+        let mut violation =
+            |text| found.push(Violation { at, rule: "NoDuplicateFromIdempotent", text });
         for (partition, records) in self.audited.iter().filter(|(id, _)| !excused(id)) {
-            let mut places: SortedMap<Sent, i64> = SortedMap::new();
-            let mut newest: SortedMap<(ProcessId, Incarnation), u64> = SortedMap::new();
             for (offset, checksum) in records {
-                let Some(sent) = self.sent.get(checksum).copied().flatten() else { continue };
-                let (process, life, number) = sent;
-                let mut violation = |text| {
-                    found.push(Violation { at, rule: "NoDuplicateFromIdempotent", text });
-                };
-                if let Some(before) = places.insert(sent, *offset) {
+                let key = (partition.clone(), *checksum);
+                let Some(alike) = self.records.get_mut(&key) else { continue };
+                alike.audited += 1;
+                if alike.audited > alike.sent && !alike.is_doubtful {
+                    let (times, sent) = (alike.audited, alike.sent);
                     violation(format!(
-                        "{partition}: record {number} of {process} is at {before} and at {offset}"
-                    ));
-                    continue;
-                }
-                if !self.acknowledged.contains(&sent) {
-                    continue;
-                }
-                let latest = newest.entry((process, life)).or_default();
-                if number < *latest {
-                    violation(format!(
-                        "{partition}: record {number} of {process} is at {offset}, behind record {latest}"
+                        "{partition}: what is at {offset} is there {times} times and was sent {sent} times"
                     ));
                 }
-                *latest = number.max(*latest);
+            }
+        }
+        for ((process, _, partition), records) in &self.acknowledged {
+            let numbers: Vec<u64> = records.values().copied().collect();
+            if !excused(partition) && !numbers.is_sorted() {
+                violation(format!("{partition}: records of {process} are not in their order"));
             }
         }
     }
