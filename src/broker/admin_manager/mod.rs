@@ -140,6 +140,11 @@ impl AdminManager {
         std::mem::take(&mut self.actions)
     }
 
+    /// Topics that are being created because somebody asked for their metadata.
+    pub fn in_flight(&self) -> &SortedSet<String> {
+        &self.in_flight
+    }
+
     /// Creates `__consumer_offsets`, unless that is under way.
     #[must_use]
     pub fn create_offsets_topic(

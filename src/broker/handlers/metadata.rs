@@ -2,17 +2,23 @@
 //!
 //! In Kafka: `KafkaApis.handleTopicMetadataRequest`.
 
+use crate::base::SortedSet;
 use crate::broker::metadata_cache::{MetadataCache, PartitionMetadata};
-use crate::cluster::topic_name;
+use crate::cluster::{BrokerConfig, topic_name};
 use crate::wire::kafka::{
-    MetadataRequest, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
-    MetadataResponseTopic,
+    MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker,
+    MetadataResponsePartition, MetadataResponseTopic,
 };
 use crate::wire::{ErrorCode, Uuid};
 
-/// From here on a partition whose leader's listener is missing has an error of its own, and a
-/// missing replica none.
-const FIRST_WITHOUT_REPLICA_ERRORS: i16 = 2;
+/// From here on nobody is told of missing replicas.
+const FIRST_WITHOUT_REPLICA_ERRORS: i16 = 1;
+/// What everybody may do to a topic where nobody is authorized: read, write, create, delete, alter,
+/// describe, describe and alter configs; a bit for each (`AclOperation`).
+const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
+/// What everybody may do to the cluster: create, alter, describe, cluster action, describe and alter
+/// configs, idempotent write.
+const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 
 /// The answer, and the topics that should be created for it.
 #[derive(Clone, PartialEq, Debug)]
@@ -28,8 +34,10 @@ pub struct Answer {
 pub struct Identity<'a> {
     /// `/cluster/id`.
     pub cluster_id: &'a str,
-    /// `auto.create.topics.enable`.
-    pub auto_create: bool,
+    /// The broker's settings.
+    pub config: &'a BrokerConfig,
+    /// Topics that are being created because somebody asked for them.
+    pub in_flight: &'a SortedSet<String>,
 }
 
 /// Answers.
@@ -40,69 +48,95 @@ pub fn handle(
     identity: Identity<'_>,
 ) -> Answer {
     let mut create = Vec::new();
-    let wants_all = match &request.topics {
-        None => true,
-        // Version 0 cannot say null.
-        Some(topics) => version == 0 && topics.is_empty(),
-    };
-    let topics = if wants_all {
-        metadata.topics().map(|name| known_topic(name, version, metadata)).collect()
-    } else {
-        let may_create = identity.auto_create && (version < 4 || request.allow_auto_topic_creation);
-        let wanted = request.topics.into_iter().flatten();
-        let named = wanted.map(|topic| {
-            let by_id = topic.topic_id != Uuid::ZERO;
-            let name = if by_id {
-                metadata.topic_name(topic.topic_id).map(str::to_owned)
-            } else {
-                topic.name
-            };
-            (name, topic.topic_id)
-        });
-        named
-            .map(|(name, id)| match name {
-                None => MetadataResponseTopic {
-                    error_code: ErrorCode::UNKNOWN_TOPIC_ID,
-                    topic_id: id,
-                    ..Default::default()
-                },
-                Some(name) if metadata.partitions(&name).is_some() => {
-                    known_topic(&name, version, metadata)
+    let asked = request.topics.filter(|topics| version > 0 || !topics.is_empty());
+    // Version 10 can name topics by their ids, which 2.8 does not take yet.
+    let is_invalid =
+        |topic: &MetadataRequestTopic| topic.name.is_none() || topic.topic_id != Uuid::ZERO;
+    if let Some(topics) = asked.as_ref().filter(|topics| topics.iter().any(is_invalid)) {
+        return Answer { response: invalid_request(topics), create };
+    }
+    let mut topics: Vec<MetadataResponseTopic> = match asked {
+        None => metadata.topics().map(|name| known_topic(name, version, metadata)).collect(),
+        Some(asked) => {
+            let may_create = identity.config.auto_create_topics_enable
+                && (version < 4 || request.allow_auto_topic_creation);
+            let mut seen = SortedSet::new();
+            let names = asked.into_iter().filter_map(|topic| topic.name);
+            let names = names.filter(|name| seen.insert(name.clone())).collect::<Vec<_>>();
+            let (known, missing): (Vec<String>, Vec<String>) =
+                names.into_iter().partition(|name| metadata.partitions(name).is_some());
+            let known = known.iter().map(|name| known_topic(name, version, metadata));
+            let missing = missing.into_iter().map(|name| {
+                let error = missing_error(&name, may_create, metadata, identity);
+                if error == ErrorCode::LEADER_NOT_AVAILABLE {
+                    create.push(name.clone());
                 }
-                Some(name) => missing_topic(name, may_create, &mut create),
-            })
-            .collect()
+                missing_topic(name, error)
+            });
+            known.chain(missing).collect()
+        }
     };
+    if request.include_topic_authorized_operations {
+        for topic in &mut topics {
+            topic.topic_authorized_operations = TOPIC_OPERATIONS;
+        }
+    }
     let brokers = metadata.live_brokers().map(|broker| MetadataResponseBroker {
         node_id: broker.id.0,
         host: broker.endpoint.host.clone(),
         port: i32::from(broker.endpoint.port),
         rack: broker.rack.clone(),
     });
-    let response = MetadataResponse {
+    let mut response = MetadataResponse {
         brokers: brokers.collect(),
         cluster_id: Some(identity.cluster_id.to_owned()),
         controller_id: metadata.controller().map_or(-1, |id| id.0),
         topics,
         ..Default::default()
     };
+    if request.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
     Answer { response, create }
 }
 
-/// A topic that is not in the cache: bad name, to be created, or unknown.
-fn missing_topic(
-    name: String,
+fn invalid_request(topics: &[MetadataRequestTopic]) -> MetadataResponse {
+    let topics = topics.iter().map(|topic| MetadataResponseTopic {
+        error_code: ErrorCode::INVALID_REQUEST,
+        name: topic.name.clone().unwrap_or_default(),
+        topic_id: topic.topic_id,
+        ..Default::default()
+    });
+    MetadataResponse { topics: topics.collect(), ..Default::default() }
+}
+
+/// Why a topic is not in the cache: a bad name, it is about to be created, cannot be, or is unknown.
+///
+/// In Kafka: `AutoTopicCreationManager.filterCreatableTopics`.
+fn missing_error(
+    name: &str,
     may_create: bool,
-    create: &mut Vec<String>,
-) -> MetadataResponseTopic {
-    let error_code = if topic_name::validate(&name).is_err() {
-        ErrorCode::INVALID_TOPIC_EXCEPTION
-    } else if may_create {
-        create.push(name.clone());
-        ErrorCode::LEADER_NOT_AVAILABLE
-    } else {
-        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+    metadata: &MetadataCache,
+    identity: Identity<'_>,
+) -> ErrorCode {
+    let config = identity.config;
+    let replicas = match name {
+        topic_name::GROUP_METADATA_TOPIC_NAME => config.offsets_topic_replication_factor,
+        topic_name::TRANSACTION_STATE_TOPIC_NAME => config.transaction_state_log_replication_factor,
+        _ => config.default_replication_factor,
     };
+    if topic_name::validate(name).is_err() {
+        ErrorCode::INVALID_TOPIC_EXCEPTION
+    } else if !may_create || identity.in_flight.contains(name) {
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+    } else if metadata.live_brokers().count() < usize::try_from(replicas).unwrap_or(0) {
+        ErrorCode::INVALID_REPLICATION_FACTOR
+    } else {
+        ErrorCode::LEADER_NOT_AVAILABLE
+    }
+}
+
+fn missing_topic(name: String, error_code: ErrorCode) -> MetadataResponseTopic {
     let is_internal = topic_name::is_internal(&name);
     MetadataResponseTopic { error_code, name, is_internal, ..Default::default() }
 }
@@ -154,38 +188,80 @@ fn partition(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::kafka::MetadataRequestTopic;
+    use crate::node::Properties;
+    use crate::wire::kafka::{UpdateMetadataBroker, UpdateMetadataRequest};
+
+    /// A cache that knows of `brokers` brokers.
+    fn cache(brokers: i32) -> MetadataCache {
+        let mut cache = MetadataCache::default();
+        let live = (1..=brokers).map(|id| UpdateMetadataBroker { id, ..Default::default() });
+        let live_brokers = live.collect();
+        cache.update(&UpdateMetadataRequest { live_brokers, ..Default::default() });
+        cache
+    }
+
+    fn topic(name: &str) -> MetadataRequestTopic {
+        MetadataRequestTopic { name: Some(name.to_owned()), ..Default::default() }
+    }
+
+    fn ask(request: MetadataRequest, version: i16, properties: &[(&str, &str)]) -> Answer {
+        let properties = properties.iter().map(|(key, value)| (*key, *value));
+        let config = BrokerConfig::of(&Properties::of(properties)).expect("valid");
+        let in_flight = SortedSet::from(["busy".to_owned()]);
+        let identity = Identity { cluster_id: "c", config: &config, in_flight: &in_flight };
+        handle(request, version, &cache(1), identity)
+    }
 
     #[test]
     fn a_missing_topic_is_created_only_where_both_sides_allow_it() {
-        let cache = MetadataCache::default();
-        let ask = |version, allow_auto_topic_creation, auto_create| {
-            let topic = MetadataRequestTopic { name: Some("t".to_owned()), ..Default::default() };
+        let error = |name, version, allow_auto_topic_creation, properties: &[(&str, &str)]| {
             let request = MetadataRequest {
-                topics: Some(vec![topic]),
+                topics: Some(vec![topic(name), topic(name)]),
                 allow_auto_topic_creation,
                 ..Default::default()
             };
-            let answer =
-                handle(request, version, &cache, Identity { cluster_id: "c", auto_create });
+            let answer = ask(request, version, properties);
+            assert_eq!(answer.response.topics.len(), 1, "asked for twice, answered once");
             (answer.response.topics[0].error_code, answer.create.len())
         };
-        assert_eq!(ask(9, true, true), (ErrorCode::LEADER_NOT_AVAILABLE, 1));
-        assert_eq!(ask(9, false, true), (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, 0));
-        assert_eq!(ask(9, true, false), (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, 0));
-        assert_eq!(
-            ask(1, false, true),
-            (ErrorCode::LEADER_NOT_AVAILABLE, 1),
-            "v1 cannot forbid it"
-        );
+        let off = [("auto.create.topics.enable", "false")];
+        assert_eq!(error("t", 9, true, &[]), (ErrorCode::LEADER_NOT_AVAILABLE, 1));
+        assert_eq!(error("t", 9, false, &[]), (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, 0));
+        assert_eq!(error("t", 9, true, &off), (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, 0));
+        let created = (ErrorCode::LEADER_NOT_AVAILABLE, 1);
+        assert_eq!(error("t", 1, false, &[]), created, "v1 cannot forbid it");
+        assert_eq!(error("busy", 9, true, &[]), (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, 0));
+        assert_eq!(error("a b", 9, true, &[]), (ErrorCode::INVALID_TOPIC_EXCEPTION, 0));
+        let two = [("default.replication.factor", "2")];
+        assert_eq!(error("t", 9, true, &two), (ErrorCode::INVALID_REPLICATION_FACTOR, 0));
     }
 
     #[test]
     fn an_empty_list_means_all_topics_in_version_0_only() {
-        let cache = MetadataCache::default();
         let request = || MetadataRequest { topics: Some(vec![]), ..Default::default() };
-        let identity = Identity { cluster_id: "c", auto_create: true };
-        assert!(handle(request(), 1, &cache, identity).response.topics.is_empty());
-        assert!(handle(request(), 0, &cache, identity).response.topics.is_empty());
+        assert!(ask(request(), 1, &[]).response.topics.is_empty());
+        assert!(ask(request(), 0, &[]).response.topics.is_empty());
+    }
+
+    #[test]
+    fn topics_are_not_asked_for_by_id() {
+        let by_id = MetadataRequestTopic { topic_id: Uuid([7; 16]), ..topic("t") };
+        let request = MetadataRequest { topics: Some(vec![by_id]), ..Default::default() };
+        let answer = ask(request, 11, &[]);
+        assert_eq!(answer.response.topics[0].error_code, ErrorCode::INVALID_REQUEST);
+        assert!(answer.create.is_empty());
+    }
+
+    #[test]
+    fn who_asks_is_told_what_everybody_may_do() {
+        let request = MetadataRequest {
+            topics: Some(vec![topic("t")]),
+            include_topic_authorized_operations: true,
+            include_cluster_authorized_operations: true,
+            ..Default::default()
+        };
+        let response = ask(request, 9, &[]).response;
+        assert_eq!(response.cluster_authorized_operations, 8_096);
+        assert_eq!(response.topics[0].topic_authorized_operations, 3_576);
     }
 }

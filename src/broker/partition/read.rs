@@ -4,6 +4,7 @@
 
 use super::{Partition, Role};
 use crate::disk::Volume;
+use crate::log::segment::Segment;
 use crate::wire::ErrorCode;
 use bytes::Bytes;
 
@@ -98,6 +99,13 @@ impl Partition {
             log_start_offset: self.log.log_start_offset(),
             ..ReadInfo::default()
         }
+    }
+
+    /// Whether what may be read from `offset` on ends in a later segment than it begins in.
+    pub fn ends_in_later_segment(&self, offset: i64, isolation: FetchIsolation) -> bool {
+        let end = self.end_for(isolation);
+        let bases = self.log.segments().iter().map(Segment::base_offset);
+        offset < end && bases.rev().take_while(|base| *base > offset).any(|base| base <= end)
     }
 
     fn end_for(&self, isolation: FetchIsolation) -> i64 {

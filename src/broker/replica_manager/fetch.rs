@@ -300,12 +300,24 @@ impl ReplicaManager {
         for id in self.delayed_fetch.watching(partition) {
             let Some(fetch) = self.delayed_fetch.get(id) else { continue };
             let outcome = self.read_for(fetch, volume, now);
-            if (outcome.is_urgent() || outcome.bytes() >= fetch.params.min_bytes)
+            if (outcome.is_urgent()
+                || self.reads_older_segment(fetch)
+                || outcome.bytes() >= fetch.params.min_bytes)
                 && let Some(fetch) = self.delayed_fetch.take(id)
             {
                 self.complete_fetch(fetch, outcome, now);
             }
         }
+    }
+
+    /// Whether what is read ends before the active segment begins: there will not come more of it.
+    fn reads_older_segment(&self, fetch: &DelayedFetch) -> bool {
+        fetch.interesting().any(|(id, wanted)| {
+            let partition = self.partitions.get(id);
+            partition.is_some_and(|partition| {
+                partition.ends_in_later_segment(wanted.fetch_offset, fetch.params.isolation)
+            })
+        })
     }
 
     pub(super) fn expire_delayed_fetches(&mut self, volume: &Volume, now: Time) {

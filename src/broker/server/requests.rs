@@ -165,7 +165,8 @@ impl Broker {
     ) -> Handled {
         let identity = handlers::metadata::Identity {
             cluster_id: &self.cluster_id,
-            auto_create: self.config.auto_create_topics_enable,
+            config: &self.config,
+            in_flight: self.admin.in_flight(),
         };
         let answer = handlers::metadata::handle(request, version, &self.metadata, identity);
         if !answer.create.is_empty() {
