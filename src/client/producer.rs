@@ -244,7 +244,8 @@ impl Producer {
             let error = SendError::negative_timestamp(record.timestamp);
             return Admission::Refused(record, error);
         }
-        if let Some(error) = self.metadata.error(&topic).filter(|error| !error.is_retriable()) {
+        let fatal = [ErrorCode::INVALID_TOPIC_EXCEPTION, ErrorCode::TOPIC_AUTHORIZATION_FAILED];
+        if let Some(error) = self.metadata.error(&topic).filter(|error| fatal.contains(error)) {
             return Admission::Refused(record, SendError::topic(error, &topic));
         }
         let partitions = self.metadata.partitions(&topic).filter(|known| !known.is_empty());
