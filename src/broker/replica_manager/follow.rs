@@ -82,6 +82,7 @@ impl ReplicaManager {
                 let text = format!("Node {} {problem}", leader.id);
                 self.fetcher_log_as(
                     "org.apache.kafka.clients.FetchSessionHandler",
+                    LogLevel::Info,
                     leader.id,
                     &text,
                 );
@@ -126,17 +127,26 @@ impl ReplicaManager {
             }
             ErrorCode::FENCED_LEADER_EPOCH => {
                 // A newer leader exists; the controller's next LeaderAndIsr will name it.
-                self.fetcher_log(leader.id, &format!("Partition {id} has an older epoch ({}) than the current leader. Will await the new LeaderAndIsr state before resuming fetching.", position.current_leader_epoch));
+                self.fetcher_log(LogLevel::Info, leader.id, &format!("Partition {id} has an older epoch ({}) than the current leader. Will await the new LeaderAndIsr state before resuming fetching.", position.current_leader_epoch));
+                self.fetcher_log(
+                    LogLevel::Warn,
+                    leader.id,
+                    &format!("Partition {id} marked as failed"),
+                );
                 self.fetchers.remove(id);
             }
+            // Leadership is moving; the leader or the controller will tell.
+            ErrorCode::UNKNOWN_LEADER_EPOCH | ErrorCode::NOT_LEADER_OR_FOLLOWER => {
+                self.fetchers.delay(leader.id, id, now);
+            }
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
+                self.fetcher_log(LogLevel::Warn, leader.id, &format!("Received UNKNOWN_TOPIC_OR_PARTITION from the leader for partition {id}. This error may be returned transiently when the partition is being created or deleted, but it is not expected to persist."));
+                self.fetchers.delay(leader.id, id, now);
+            }
             error => {
-                self.fetcher_log(
-                    leader.id,
-                    &format!(
-                        "Error for partition {id} at offset {}: {error}",
-                        position.fetch_offset
-                    ),
-                );
+                let offset = position.fetch_offset;
+                let text = format!("Error for partition {id} at offset {offset}: {error}");
+                self.fetcher_log(LogLevel::Error, leader.id, &text);
                 self.fetchers.delay(leader.id, id, now);
             }
         }
@@ -189,7 +199,7 @@ impl ReplicaManager {
                 let text = format!(
                     "Found invalid messages during fetch for partition {id} offset {offset}"
                 );
-                self.fetcher_log(leader, &text);
+                self.fetcher_log(LogLevel::Error, leader, &text);
                 self.fetchers.delay(leader, id, now);
             }
             // The leader's log is not the continuation of this one, or the disk fails: only the
@@ -198,8 +208,9 @@ impl ReplicaManager {
                 let text = format!(
                     "Unexpected error occurred while processing data for partition {id} at offset {offset}"
                 );
-                self.fetcher_log(leader, &text);
-                self.fetcher_log(leader, &format!("Partition {id} marked as failed"));
+                self.fetcher_log(LogLevel::Error, leader, &text);
+                let text = format!("Partition {id} marked as failed");
+                self.fetcher_log(LogLevel::Warn, leader, &text);
                 self.fetchers.remove(id);
             }
         }
@@ -248,22 +259,26 @@ impl ReplicaManager {
         };
         let (end, last) = (partition.log().log_end_offset(), last_epoch(partition));
         self.fetchers.advance(leader.id, id, end, last);
+        let text = format!(
+            "Current offset {} for partition {id} is out of range, which typically implies a leader change. Reset fetch offset to {end}",
+            current.fetch_offset
+        );
+        self.fetcher_log(LogLevel::Info, leader.id, &text);
         if let Err(error) = done {
             self.disk_failed(error);
         }
         None
     }
 
-    fn fetcher_log(&mut self, leader: BrokerId, text: &str) {
-        self.fetcher_log_as(FETCHER, leader, text);
+    fn fetcher_log(&mut self, level: LogLevel, leader: BrokerId, text: &str) {
+        self.fetcher_log_as(FETCHER, level, leader, text);
     }
 
-    fn fetcher_log_as(&mut self, logger: &str, leader: BrokerId, text: &str) {
+    fn fetcher_log_as(&mut self, logger: &str, level: LogLevel, leader: BrokerId, text: &str) {
         let me = self.broker();
-        self.changes.info(
-            logger,
-            format!("[ReplicaFetcher replicaId={me}, leaderId={leader}, fetcherId=0] {text}"),
-        );
+        let text =
+            format!("[ReplicaFetcher replicaId={me}, leaderId={leader}, fetcherId=0] {text}");
+        self.changes.log(level, logger, text);
     }
 }
 
