@@ -40,8 +40,8 @@ pub enum FlushPurpose {
     RecoveryPoint(i64),
     /// Compacted segments can take the place of the old ones.
     Swap,
-    /// Nothing: files were removed.
-    Removal,
+    /// Nothing: files were replaced or removed.
+    Upkeep,
 }
 
 /// Notes of one step.
@@ -88,7 +88,8 @@ impl Changes {
                     self.log(level, "kafka.log.Log", text);
                 }
                 LogNote::Sync(files) => {
-                    self.flushes.push(Flush { partition, files, up_to: None });
+                    let purpose = FlushPurpose::Upkeep;
+                    self.flushes.push(Flush { partition, files, purpose });
                 }
                 LogNote::Flush { files, up_to } => {
                     let purpose = FlushPurpose::RecoveryPoint(up_to);

@@ -275,6 +275,7 @@ impl ReplicaManager {
         }
         self.expire_delayed_produces(now);
         self.expire_delayed_fetches(volume, now);
+        self.expire_delayed_delete_records(now);
         let withdrawn = std::mem::take(&mut self.changes.withdrawn);
         self.alter_isr.withdraw(&withdrawn);
         for proposal in std::mem::take(&mut self.changes.proposals) {

@@ -17,8 +17,8 @@ pub mod time_index;
 pub use leader_epoch_cache::LeaderEpochCache;
 pub use log_config::LogConfig;
 pub use partition_log::{
-    AppendError, AppendInfo, LogNote, LogToClean, PartitionLog, ReadError,
-    StartOffsetReason, delete_dir,
+    AppendError, AppendInfo, LogNote, LogToClean, PartitionLog, ReadError, StartOffsetReason,
+    delete_dir,
 };
 pub use producer_state::{AppendOrigin, ProducerStateManager};
 pub use recovery::{LogError, LogStart, RecoveryReport};

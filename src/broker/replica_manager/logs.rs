@@ -83,7 +83,7 @@ impl ReplicaManager {
         self.write_checkpoint(volume, REPLICATION_OFFSET, &offsets);
     }
 
-    fn logs_mut(&mut self) -> impl Iterator<Item = &mut PartitionLog> {
+    pub(super) fn logs_mut(&mut self) -> impl Iterator<Item = &mut PartitionLog> {
         let hosted = self.partitions.values_mut().map(Partition::log_mut);
         self.logs.values_mut().chain(hosted)
     }
@@ -113,7 +113,7 @@ impl ReplicaManager {
         let up_to = match flush.purpose {
             FlushPurpose::RecoveryPoint(up_to) => up_to,
             FlushPurpose::Swap => return self.cleaned_flushed_by(&flush.partition, at),
-            FlushPurpose::Removal => return,
+            FlushPurpose::Upkeep => return,
         };
         if let Some(log) = self.logs_mut().find(|log| *log.partition() == flush.partition) {
             log.flushed_by(at, up_to);
@@ -128,7 +128,7 @@ impl ReplicaManager {
                 Ok(files) if files.is_empty() => {}
                 Ok(files) => {
                     let partition = log.partition().clone();
-                    let purpose = FlushPurpose::Removal;
+                    let purpose = FlushPurpose::Upkeep;
                     flushes.push(Flush { partition, files, purpose });
                 }
                 Err(error) => failure = Some(error),
@@ -232,7 +232,7 @@ impl ReplicaManager {
             let Some(partition) = partition_of(name) else { continue };
             let text = format!("Deleted log for partition {partition} in /{dir}.");
             self.changes.info(LOG_MANAGER, text);
-            let purpose = FlushPurpose::Removal;
+            let purpose = FlushPurpose::Upkeep;
             self.changes.flushes.push(Flush { partition, files, purpose });
         }
         Ok(())

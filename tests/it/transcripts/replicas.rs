@@ -184,6 +184,7 @@ impl Stage {
         let appended = partition.append_records_to_follower(
             &info.records,
             info.high_watermark,
+            info.log_start_offset,
             volume,
             now,
             &mut changes,
