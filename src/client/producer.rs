@@ -16,6 +16,7 @@ use crate::base::timers::Wakeup;
 use crate::base::{ConnId, SortedMap, Time, TopicPartition, TraceEvent};
 use crate::network::NetworkClient;
 use crate::node::{Ctx, LinkInput};
+use crate::wire::ErrorCode;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::rc::Rc;
