@@ -35,8 +35,8 @@ fn acknowledged(host: &mut LocalHost) -> u64 {
 }
 
 fn produce() -> Action {
-    let record =
-        OutgoingRecord { key: None, value: Some("v".repeat(VALUE_BYTES).into()), partition: None };
+    let value = Some("v".repeat(VALUE_BYTES).into());
+    let record = OutgoingRecord { value, ..OutgoingRecord::default() };
     let command = Command::Produce { topic: "orders".to_owned(), records: vec![record; GIVEN] };
     Action::Tell { process: "producer-1".to_owned(), command }
 }

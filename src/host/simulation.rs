@@ -4,8 +4,9 @@
 
 use super::LocalHost;
 use crate::base::{EventId, Incarnation, ProcessId, Rng, Span, Time, TraceRecord};
+use crate::cluster::topic_name;
 use crate::node::{Command, ProcessView, Program};
-use crate::world::check::{Checkers, Counts, Violation, unfinished};
+use crate::world::check::{Checkers, Counts, Violation, check_logs, unfinished};
 use crate::world::{Action, Profile, World, WorldConfig, any_process};
 use serde::Serialize;
 
@@ -129,14 +130,19 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
         config.latency = Span::from_micros(*rng.pick(&[200, 1_000, 5_000, 20_000]).unwrap_or(&200));
         config.jitter = Span::from_micros(*rng.pick(&[0, 0, 500, 10_000]).unwrap_or(&0));
         let orders = workload(&mut config, &mut rng);
+        let mut checkers = Checkers::default();
         let mut host = LocalHost::new(World::new(config), any_process::launch);
+        let specs = host.world().specs().filter(|spec| spec.program == Program::Producer);
+        for spec in specs.filter(|spec| spec.properties.get("enable.idempotence") == Some("true")) {
+            checkers.expect_idempotent(spec.id);
+        }
         host.world_mut().want_views(false);
         let work = orders.into_iter().filter_map(|(name, command)| {
             let producer = host.world().process_named(&name)?;
             Some(Work { producer, name, command, told: Incarnation::default() })
         });
         let work = work.collect();
-        Self { watch, host, rng, checkers: Checkers::default(), seen: EventId(0), brokers, work }
+        Self { watch, host, rng, checkers, seen: EventId(0), brokers, work }
     }
 
     /// Tells every producer that has begun a new life what to send: its memory is gone.
@@ -281,6 +287,19 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
         self.until(self.host.world().clock() + Span::from_secs(10));
         self.converge();
         self.checkers.conclude(self.host.world().clock());
+        self.check_logs();
+    }
+
+    /// Looks at the logs on all disks.
+    fn check_logs(&mut self) {
+        let world = self.host.world();
+        let found = &mut self.checkers.violations;
+        for spec in world.specs().filter(|spec| spec.program == Program::Broker) {
+            if let Some(volume) = self.host.volume(spec.id) {
+                let is_compacted = topic_name::is_internal;
+                check_logs(world.clock(), &spec.name, volume, is_compacted, found);
+            }
+        }
     }
 }
 

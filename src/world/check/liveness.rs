@@ -1,6 +1,6 @@
 //! Liveness: after all faults have healed, everything converges.
 
-use crate::base::{SortedSet, TopicPartition};
+use crate::base::{SortedMap, SortedSet, TopicPartition};
 use crate::node::{ProcessView, view::BrokerView};
 
 /// What has not converged yet, as sentences; nothing once all brokers run, one of them is the
@@ -27,10 +27,10 @@ pub fn unfinished(
     if controllers != 1 {
         left.push(format!("{controllers} controllers"));
     }
-    let mut led = SortedSet::new();
+    let mut led = SortedMap::new();
     for broker in &brokers {
         for replica in broker.replicas.iter().filter(|replica| replica.is_leader) {
-            led.insert(&replica.partition);
+            led.insert(&replica.partition, replica.high_watermark);
             if excused.contains(&replica.partition) {
                 continue;
             }
@@ -52,7 +52,7 @@ pub fn unfinished(
     }
     for broker in &brokers {
         for replica in &broker.replicas {
-            if !led.contains(&replica.partition) {
+            if !led.contains_key(&replica.partition) {
                 left.push(format!("{} has no leader", replica.partition));
             }
         }
@@ -66,8 +66,17 @@ pub fn unfinished(
                 if consumer.state != "Stable" {
                     left.push(format!("{} is {}", consumer.client_id, consumer.state));
                 }
-                for owned in consumer.owned.iter().filter(|owned| owned.lag != 0) {
-                    let (partition, lag) = (&owned.partition, owned.lag);
+                for owned in &consumer.owned {
+                    let partition = &owned.partition;
+                    // A leader says the high watermark to a fetch session once; who lost its
+                    // partition and got it again does not know it until the next record.
+                    let lag = match led.get(partition) {
+                        Some(end) if owned.lag < 0 && owned.position >= 0 => end - owned.position,
+                        _ => owned.lag,
+                    };
+                    if lag == 0 {
+                        continue;
+                    }
                     left.push(format!("{}: {partition} lags {lag}", consumer.client_id));
                 }
             }
