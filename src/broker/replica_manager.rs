@@ -31,7 +31,7 @@ use super::purgatory::Purgatory;
 use crate::base::timers::Wakeup;
 use crate::base::{BrokerId, Rng, SortedMap, SortedSet, Span, Time, TopicPartition, TraceEvent};
 use crate::cluster::{BrokerConfig, TopicConfig};
-use crate::disk::{DiskError, Volume};
+use crate::disk::Volume;
 use crate::log::{LogError, PartitionLog};
 use crate::node::Properties;
 use crate::node::view::{ReplicaView, WaitingView};
@@ -367,9 +367,4 @@ impl ReplicaManager {
     fn broker(&self) -> BrokerId {
         BrokerId(self.config.broker_id)
     }
-}
-
-/// A disk failure as [`Changes`] keeps it.
-pub(super) fn disk_error_text(error: DiskError) -> String {
-    format!("Shutdown broker because all log dirs have failed: {error}")
 }

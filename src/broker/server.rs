@@ -20,7 +20,7 @@ mod zookeeper;
 
 use super::action::Node;
 use super::admin_manager::{AdminManager, AdminTag};
-use super::changes::Flush;
+use super::changes::{Changes, Flush};
 use super::controller::{ChannelTag, Controller, ZkTag as ControllerTag};
 use super::delayed_elect_leader::DelayedElections;
 use super::group::{GroupCoordinator, GroupZkTag};
@@ -32,6 +32,7 @@ use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
 use crate::base::{BrokerId, ConnId, Span, Time};
 use crate::cluster::{BrokerConfig, DynamicBrokerConfig};
+use crate::disk::DiskError;
 use crate::network::{NetworkClient, NetworkConfig};
 use crate::node::{ConfigError, Ctx, Input, LinkInput, Process, ProcessSpec, ProcessView};
 use crate::zk_client::ZkClient;
@@ -246,38 +247,61 @@ impl Broker {
             self.send_fetches(ctx);
             self.send_alter_isr(ctx);
         }
-        let changes = self.replicas.take_changes();
-        for event in changes.events {
+        let mut changes = self.replicas.take_changes();
+        for event in std::mem::take(&mut changes.events) {
             ctx.trace(event);
         }
-        if let Some(error) = changes.disk_failure {
-            self.halt(&ReplicaManager::disk_failure_text(error), ctx);
-            return;
-        }
-        for flush in changes.flushes {
-            self.flush_in_background(&flush, ctx);
-        }
-        for file in changes.to_sync {
-            // A file that is gone again by now needs no sync.
-            if ctx.volume.len(&file).is_some() && ctx.fsync(&file).is_err() {
-                let error = crate::disk::DiskError::Failed;
-                self.halt(&ReplicaManager::disk_failure_text(error), ctx);
-                return;
-            }
+        if let Err(error) = self.store(&changes, ctx) {
+            self.fail_log_dir(error, ctx);
         }
     }
 
-    fn flush_in_background(&mut self, flush: &Flush, ctx: &mut Ctx<'_>) {
+    /// Makes durable what a step changed; an error is that of the step or that of the disk now.
+    fn store(&mut self, changes: &Changes, ctx: &mut Ctx<'_>) -> Result<(), DiskError> {
+        changes.disk_failure.map_or(Ok(()), Err)?;
+        for flush in &changes.flushes {
+            self.flush_in_background(flush, ctx)?;
+        }
+        for file in &changes.to_sync {
+            // A file that is gone again by now needs no sync.
+            if ctx.volume.len(file).is_some() {
+                ctx.fsync(file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The only log directory failed, and the broker with it.
+    ///
+    /// In Kafka: `LogDirFailureChannel`, `ReplicaManager.handleLogDirFailure`,
+    /// `LogManager.handleLogDirFailure`.
+    fn fail_log_dir(&mut self, error: DiskError, ctx: &mut Ctx<'_>) {
+        let text = format!("Error while writing to log dir /: java.io.IOException: {error}");
+        ctx.log(LogLevel::Error, "kafka.server.LogDirFailureChannel", text);
+        let text =
+            format!("[ReplicaManager broker={}] Stopping serving replicas in dir /", self.id());
+        ctx.log(LogLevel::Warn, "kafka.server.ReplicaManager", text);
+        ctx.log(LogLevel::Warn, "kafka.log.LogManager", "Stopping serving logs in dir /");
+        let text = "Shutdown broker because all log dirs in / have failed";
+        ctx.log(LogLevel::Error, "kafka.log.LogManager", text);
+        self.life = Life::NotRunning;
+        ctx.exit(true, format!("{text}: {error}"));
+    }
+
+    fn flush_in_background(&mut self, flush: &Flush, ctx: &mut Ctx<'_>) -> Result<(), DiskError> {
         let mut done = None;
         for file in &flush.files {
-            // A file that was given up and removed meanwhile needs no sync.
-            if let Ok(at) = ctx.fsync_in_background(file) {
-                done = done.max(Some(at));
+            match ctx.fsync_in_background(file) {
+                Ok(at) => done = done.max(Some(at)),
+                // A file that was given up and removed meanwhile needs no sync.
+                Err(DiskError::NotFound) => {}
+                Err(error) => return Err(error),
             }
         }
         if let Some(at) = done {
             self.replicas.flushed_by(flush, at);
         }
+        Ok(())
     }
 
     fn complete(&mut self, completion: Completion, ctx: &mut Ctx<'_>) {

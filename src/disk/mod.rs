@@ -5,4 +5,4 @@ pub mod delta;
 pub mod volume;
 
 pub use delta::{FileDelta, FileMeta, VolumeDelta};
-pub use volume::{Cut, DiskError, Volume};
+pub use volume::{Cut, DiskError, DiskFault, Health, Volume};

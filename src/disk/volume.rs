@@ -47,6 +47,21 @@ pub enum Health {
     Failed,
 }
 
+/// Something that the world does to a disk.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum DiskFault {
+    /// It works, takes no more bytes, or fails.
+    Health(Health),
+    /// One byte of a file reads as another from now on; a file that is not there or not so long
+    /// stays as it is.
+    Corrupt {
+        /// The file.
+        file: String,
+        /// Which byte, from 0.
+        position: u64,
+    },
+}
+
 /// What a power cut did to one file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Cut {
@@ -147,9 +162,19 @@ impl Volume {
         Ok(())
     }
 
-    /// Sets what the world did to the disk.
-    pub fn set_health(&mut self, health: Health) {
-        self.health = health;
+    /// Takes what the world does to the disk.
+    pub fn suffer(&mut self, fault: &DiskFault) {
+        match fault {
+            DiskFault::Health(health) => self.health = *health,
+            DiskFault::Corrupt { file, position } => {
+                let at = usize::try_from(*position).unwrap_or(usize::MAX);
+                let found = self.files.get_mut(file).filter(|file| file.exists);
+                if let Some(byte) = found.and_then(|file| file.data.get_mut(at)) {
+                    *byte = !*byte;
+                    self.touch(file, *position);
+                }
+            }
+        }
     }
 
     fn check_room(&self, more: usize) -> Result<(), DiskError> {

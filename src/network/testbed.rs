@@ -189,7 +189,7 @@ impl<S: Servers> Bench<S> {
                 continue;
             }
             let until = self.now + Span::from_micros(1);
-            let output = runner.run(Batch { inputs, until, not_before: None });
+            let output = runner.run(Batch { inputs, until, ..Batch::default() });
             *wake = output.next_wake.map(|wake| wake.at);
             for emission in output.emissions {
                 self.apply(id, emission.at, emission.effect);

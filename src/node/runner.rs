@@ -7,7 +7,7 @@ use super::input::{Input, TimedInput};
 use super::process::{Ctx, Process};
 use crate::base::timers::Wakeup;
 use crate::base::{Cause, ConnId, Incarnation, Rng, SortedMap, SortedSet, StableHasher, Time};
-use crate::disk::Volume;
+use crate::disk::{DiskFault, Volume};
 use crate::node::ProcessSpec;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,8 @@ pub struct Batch {
     pub until: Time,
     /// Set when the process was paused: nothing is handled before this time.
     pub not_before: Option<Time>,
+    /// What happened to the disk before these inputs.
+    pub disk_faults: Vec<DiskFault>,
 }
 
 /// What came of a batch.
@@ -140,6 +142,9 @@ impl Runner {
 
     /// Handles everything that is due before the batch's end.
     pub fn run(&mut self, batch: Batch) -> RunOutput {
+        for fault in &batch.disk_faults {
+            self.volume.suffer(fault);
+        }
         if let Some(resumed) = batch.not_before {
             self.busy_until = self.busy_until.max(resumed);
         }

@@ -5,6 +5,7 @@ use super::action::Action;
 use super::lives::{Life, Proc};
 use super::state::World;
 use crate::base::{Cause, MachineId, ProcessId, Span, TraceEvent};
+use crate::disk::{DiskFault, Health};
 use crate::node::{CloseReason, Command, Input, Program, Properties};
 use std::fmt;
 
@@ -74,6 +75,7 @@ enum Deed {
     Isolate(MachineId, bool, bool),
     Heal(MachineId),
     Latency(MachineId, Span),
+    Disk(Vec<ProcessId>, DiskFault),
     Supervisor(bool),
     Spawn { name: String, machine: String, program: Program, properties: Properties },
     Tell(ProcessId, Command),
@@ -139,6 +141,14 @@ impl World {
             Action::Latency { machine, latency } => {
                 Deed::Latency(self.find_machine(machine)?, *latency)
             }
+            Action::FillDisk(name) => self.check_health(name, Health::Full)?,
+            Action::FailDisk(name) => self.check_health(name, Health::Failed)?,
+            Action::RepairDisk(name) => self.check_health(name, Health::Good)?,
+            Action::Corrupt { process, file, position } => {
+                let id = self.find(process, |_| true, "exists")?;
+                let fault = DiskFault::Corrupt { file: file.clone(), position: *position };
+                Deed::Disk(vec![id], fault)
+            }
             Action::Supervisor(on) => Deed::Supervisor(*on),
             Action::Spawn { name, program, properties } => {
                 self.check_spawn(name, program, properties)?
@@ -174,6 +184,28 @@ impl World {
         };
         let found = self.network.machine_named(name).or_else(of_process);
         found.ok_or_else(|| ActionError::NoSuchMachine(name.to_owned()))
+    }
+
+    /// The disks that `name` means: that of a process, or all on a machine.
+    fn check_health(&self, name: &str, health: Health) -> Result<Deed, ActionError> {
+        let ids = match self.find(name, |_| true, "exists") {
+            Ok(id) => vec![id],
+            Err(_) => {
+                let machine = self.find_machine(name)?;
+                let on_it = self.processes.iter().filter(|one| one.spec.machine == machine);
+                on_it.map(Proc::id).collect()
+            }
+        };
+        let is_so = |id: &ProcessId| self.proc(*id).is_some_and(|process| process.disk == health);
+        if ids.iter().all(is_so) {
+            let is = match health {
+                Health::Good => "has a disk that works",
+                Health::Full => "has a full disk",
+                Health::Failed => "has a failed disk",
+            };
+            return Err(wrong_state(name, is));
+        }
+        Ok(Deed::Disk(ids, DiskFault::Health(health)))
     }
 
     fn find_powered(&self, name: &str, powered: bool) -> Result<MachineId, ActionError> {
@@ -249,6 +281,14 @@ impl World {
             Deed::Latency(id, latency) => {
                 let latency = Some(latency).filter(|latency| *latency > Span::ZERO);
                 self.network.machine_mut(id).latency = latency;
+            }
+            Deed::Disk(ids, fault) => {
+                for process in self.processes.iter_mut().filter(|one| ids.contains(&one.id())) {
+                    if let DiskFault::Health(health) = fault {
+                        process.disk = health;
+                    }
+                    process.disk_faults.push(fault.clone());
+                }
             }
             Deed::Supervisor(on) => self.supervisor = on,
             Deed::Spawn { name, machine, program, properties } => {

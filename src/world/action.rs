@@ -51,6 +51,21 @@ pub enum Action {
         /// One way.
         latency: Span,
     },
+    /// `fill-disk PROCESS-OR-MACHINE`: its disk takes no more bytes.
+    FillDisk(String),
+    /// `fail-disk PROCESS-OR-MACHINE`: its disk fails every operation.
+    FailDisk(String),
+    /// `repair-disk PROCESS-OR-MACHINE`: its disk works again, with what was on it.
+    RepairDisk(String),
+    /// `corrupt PROCESS FILE POSITION`: a byte on its disk reads as another from now on.
+    Corrupt {
+        /// The process.
+        process: String,
+        /// The file on its volume.
+        file: String,
+        /// Which byte, from 0.
+        position: u64,
+    },
     /// `supervisor on|off`: whether a failed process is started again.
     Supervisor(bool),
     /// `start consumer-3 consumer group.id=g topics=orders …`: a new process (on a machine of its
@@ -106,6 +121,12 @@ impl fmt::Display for Action {
             Self::Heal(name) => write!(f, "heal {}", Quoted(name)),
             Self::Latency { machine, latency } => {
                 write!(f, "latency {} {}", Quoted(machine), latency.as_micros())
+            }
+            Self::FillDisk(name) => write!(f, "fill-disk {}", Quoted(name)),
+            Self::FailDisk(name) => write!(f, "fail-disk {}", Quoted(name)),
+            Self::RepairDisk(name) => write!(f, "repair-disk {}", Quoted(name)),
+            Self::Corrupt { process, file, position } => {
+                write!(f, "corrupt {} {} {position}", Quoted(process), Quoted(file))
             }
             Self::Supervisor(on) => write!(f, "supervisor {}", if *on { "on" } else { "off" }),
             Self::Spawn { name, program, properties } => {

@@ -5,6 +5,7 @@ use super::link::Who;
 use super::round::LifeLog;
 use crate::base::timers::Wakeup;
 use crate::base::{Cause, Incarnation, ProcessId, Time};
+use crate::disk::{DiskFault, Health};
 use crate::node::{Emission, ProcessSpec, ProcessView, TimedInput};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
@@ -44,6 +45,10 @@ pub(super) struct Proc {
     pub inputs: Vec<TimedInput>,
     /// Set when it was resumed, for the next batch.
     pub not_before: Option<Time>,
+    /// How its disk is.
+    pub disk: Health,
+    /// What happened to its disk, for the next batch.
+    pub disk_faults: Vec<DiskFault>,
     /// What would have left while it was paused.
     pub stalled: Vec<Emission>,
     /// Whether power brings it back.
@@ -70,6 +75,8 @@ impl Proc {
             wake: None,
             inputs: Vec::new(),
             not_before: None,
+            disk: Health::Good,
+            disk_faults: Vec::new(),
             stalled: Vec::new(),
             starts_with_power: false,
             log: LifeLog::default(),

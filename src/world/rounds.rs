@@ -122,7 +122,12 @@ impl World {
         let (lives_kept, view) = (self.lives_kept, self.views_wanted);
         let process = self.proc_mut(id)?;
         let inputs = std::mem::take(&mut process.inputs);
-        let batch = Batch { inputs, until, not_before: process.not_before.take() };
+        let batch = Batch {
+            inputs,
+            until,
+            not_before: process.not_before.take(),
+            disk_faults: std::mem::take(&mut process.disk_faults),
+        };
         process.view_is_stale = true;
         if lives_kept {
             let step = LifeStep::Ran(Rc::new(batch.clone()));

@@ -71,7 +71,17 @@ impl World {
             add(&mut hasher, &(process.spec.as_ref(), &process.life, process.incarnation));
             // The last view of a dead process was taken whenever somebody last looked.
             let view = process.view.as_deref().filter(|_| process.is_alive());
-            add(&mut hasher, &(view, &process.wake, process.not_before, process.volume_bytes));
+            add(
+                &mut hasher,
+                &(
+                    view,
+                    &process.wake,
+                    process.not_before,
+                    process.disk,
+                    &process.disk_faults,
+                    process.volume_bytes,
+                ),
+            );
             add(&mut hasher, &(&process.inputs, &process.stalled, process.starts_with_power));
         }
         for (key, emission) in &self.emissions {

@@ -13,6 +13,7 @@ use crate::base::{
     TraceEvent,
 };
 use crate::disk::volume::Cut;
+use crate::disk::{DiskFault, Health};
 use crate::node::{
     CloseReason, Emission, Input, LinkInput, ProcessSpec, ProcessView, Program, Properties,
     TimedInput,
@@ -258,6 +259,10 @@ impl World {
         process.wake = None;
         process.not_before = None;
         process.starts_with_power = false;
+        // A host may have read the volume anew, which tells nothing of the disk's state.
+        if process.disk != Health::Good || !process.disk_faults.is_empty() {
+            process.disk_faults.push(DiskFault::Health(process.disk));
+        }
         let spec = process.spec.clone();
         self.restarts.retain(|(_, process)| *process != id);
         let started = TraceEvent::ProcessStarted { process: id, incarnation };

@@ -8,7 +8,7 @@ use kafkarium::world::{Action, World, WorldConfig, launch};
 
 /// A cluster whose topics have three partitions on three brokers, and a producer that sends a
 /// record to `orders` every 100 ms from the fifth second on.
-fn cluster(seed: u64) -> LocalHost {
+pub(super) fn cluster(seed: u64) -> LocalHost {
     let mut config = WorldConfig::new(seed);
     let zookeeper = Properties::of([("clientPort", "2181"), ("tickTime", "2000")]);
     config.process("zookeeper-1", Program::ZooKeeper, zookeeper);
@@ -38,13 +38,13 @@ fn cluster(seed: u64) -> LocalHost {
     LocalHost::new(World::new(config), launch)
 }
 
-fn run(host: &mut LocalHost, seconds: u64) {
+pub(super) fn run(host: &mut LocalHost, seconds: u64) {
     let until: Time = host.world().clock() + Span::from_secs(seconds);
     host.run_until(until);
     host.refresh_views();
 }
 
-fn broker(host: &LocalHost, id: i32) -> Option<BrokerView> {
+pub(super) fn broker(host: &LocalHost, id: i32) -> Option<BrokerView> {
     let process = host.world().process_named(&format!("broker-{id}"))?;
     match host.runner(process)?.process().view() {
         ProcessView::Broker(view) => Some(view),
@@ -52,12 +52,12 @@ fn broker(host: &LocalHost, id: i32) -> Option<BrokerView> {
     }
 }
 
-fn replicas(host: &LocalHost) -> Vec<ReplicaView> {
+pub(super) fn replicas(host: &LocalHost) -> Vec<ReplicaView> {
     let brokers = (1..=3).filter_map(|id| broker(host, id));
     brokers.flat_map(|view| view.replicas).collect()
 }
 
-fn acknowledged(host: &LocalHost) -> u64 {
+pub(super) fn acknowledged(host: &LocalHost) -> u64 {
     let process = host.world().process_named("producer-1").expect("it is in the world");
     match host.runner(process).map(|runner| runner.process().view()) {
         Some(ProcessView::Producer(view)) => view.acknowledged,
@@ -65,13 +65,13 @@ fn acknowledged(host: &LocalHost) -> u64 {
     }
 }
 
-fn count(host: &LocalHost, wanted: impl Fn(&TraceEvent) -> bool) -> usize {
+pub(super) fn count(host: &LocalHost, wanted: impl Fn(&TraceEvent) -> bool) -> usize {
     let all = host.world().trace().after(kafkarium::base::EventId::default());
     all.filter(|record| wanted(&record.event)).count()
 }
 
 /// What the trace says besides frames, for a test that fails.
-fn story(host: &LocalHost) -> String {
+pub(super) fn story(host: &LocalHost) -> String {
     let events = host.world().trace().after(kafkarium::base::EventId::default());
     let told = events.filter(|record| {
         !matches!(
@@ -90,7 +90,7 @@ fn story(host: &LocalHost) -> String {
 }
 
 /// Every partition has one leader, all replicas in the ISR, and the same committed batches.
-fn assert_whole(host: &LocalHost, partitions: usize) {
+pub(super) fn assert_whole(host: &LocalHost, partitions: usize) {
     let all = replicas(host);
     let leaders: Vec<&ReplicaView> = all.iter().filter(|replica| replica.is_leader).collect();
     assert_eq!(leaders.len(), partitions, "{}", story(host));

@@ -4,6 +4,7 @@ mod administration;
 mod broker_cluster;
 mod cluster_runs;
 mod cluster_transcripts;
+mod disk_faults;
 mod ensemble_runs;
 mod golden_disk;
 mod golden_requests;

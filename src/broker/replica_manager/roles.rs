@@ -2,14 +2,14 @@
 //!
 //! In Kafka: `ReplicaManager.becomeLeaderOrFollower`, `stopReplicas`, `maybeUpdateMetadataCache`.
 
-use super::{ReplicaManager, disk_error_text};
+use super::ReplicaManager;
 use crate::base::trace::LogLevel;
 use crate::base::{SortedMap, Time, TopicPartition};
 use crate::broker::action::Node;
 use crate::broker::fetcher::FetchPosition;
 use crate::broker::metadata_cache::MetadataCache;
 use crate::broker::partition::Partition;
-use crate::disk::{DiskError, Volume};
+use crate::disk::Volume;
 use crate::log::{LogError, LogStart, PartitionLog};
 use crate::wire::kafka::{
     LeaderAndIsrPartitionState, LeaderAndIsrRequest, LeaderAndIsrTopicState, StopReplicaRequest,
@@ -236,11 +236,6 @@ impl ReplicaManager {
             self.delete_log(log, volume, now)?;
         }
         Ok(())
-    }
-
-    /// What the broker says before it ends because its only log directory failed.
-    pub fn disk_failure_text(error: DiskError) -> String {
-        disk_error_text(error)
     }
 }
 

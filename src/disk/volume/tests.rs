@@ -83,8 +83,20 @@ fn limits_and_faults_are_errors() {
     let big = vec![0; limits::VOLUME_BYTES_MAX as usize];
     volume.append("big", &big).expect("just fits");
     assert_eq!(volume.append("big", b"x"), Err(DiskError::Full));
-    volume.set_health(Health::Failed);
+    volume.suffer(&DiskFault::Health(Health::Failed));
     assert_eq!(volume.truncate("big", 0), Err(DiskError::Failed));
+}
+
+#[test]
+fn a_corrupt_byte_is_another_one_and_nothing_else_changes() {
+    let mut volume = Volume::default();
+    volume.append("log", b"abc").expect("room");
+    volume.take_delta();
+    for (file, position) in [("log", 1), ("log", 3), ("none", 0)] {
+        volume.suffer(&DiskFault::Corrupt { file: file.to_owned(), position });
+    }
+    assert_eq!(volume.read("log"), Some(&[b'a', !b'b', b'c'][..]));
+    assert_eq!((volume.used(), volume.take_delta().size_bytes()), (3, 2));
 }
 
 #[derive(Clone, Debug)]

@@ -64,7 +64,7 @@ fn a_sync_keeps_the_process_busy_and_delays_what_follows() {
     let mut runner = runner();
     let start = at(0, 0, Input::Start { incarnation: Incarnation(1) });
     let inputs = vec![start, command(1, 1), command(2, 2)];
-    let output = runner.run(Batch { inputs, until: Time::from_millis(20), not_before: None });
+    let output = runner.run(Batch { inputs, until: Time::from_millis(20), ..Batch::default() });
     let times: Vec<_> = output.emissions.iter().map(|e| e.at.as_millis()).collect();
     assert_eq!(times, [4, 7], "the second command waits until the first sync is done at 4 ms");
     assert_eq!(output.next_wake.map(|wake| wake.at), Some(Time::from_millis(21)));
@@ -75,11 +75,12 @@ fn a_sync_keeps_the_process_busy_and_delays_what_follows() {
 fn a_paused_process_catches_up_when_it_resumes() {
     let mut runner = runner();
     let start = at(0, 0, Input::Start { incarnation: Incarnation(1) });
-    runner.run(Batch { inputs: vec![start], until: Time::from_millis(1), not_before: None });
+    runner.run(Batch { inputs: vec![start], until: Time::from_millis(1), ..Batch::default() });
     let output = runner.run(Batch {
         inputs: vec![command(3, 1)],
         until: Time::from_millis(60),
         not_before: Some(Time::from_millis(50)),
+        ..Batch::default()
     });
     assert_eq!(output.emissions[0].at, Time::from_millis(53));
     assert_eq!(output.steps, 2, "the wake at 53 ms makes up for the missed ones");
@@ -89,7 +90,7 @@ fn a_paused_process_catches_up_when_it_resumes() {
 fn nothing_happens_after_an_exit() {
     let mut runner = runner();
     let inputs = vec![at(1, 1, Input::Stop), command(2, 2)];
-    let output = runner.run(Batch { inputs, until: Time::from_millis(90), not_before: None });
+    let output = runner.run(Batch { inputs, until: Time::from_millis(90), ..Batch::default() });
     assert_eq!((output.steps, output.next_wake), (1, None));
 }
 
@@ -103,13 +104,13 @@ proptest! {
         let mut inputs = vec![at(0, 0, Input::Start { incarnation: Incarnation(1) })];
         inputs.extend(dues.iter().enumerate().map(|(i, due)| command(*due, i as u64 + 1)));
         let end = Time::from_millis(80);
-        let whole = runner().run(Batch { inputs: inputs.clone(), until: end, not_before: None });
+        let whole = runner().run(Batch { inputs: inputs.clone(), until: end, ..Batch::default() });
         let mut cut_runner = runner();
         let mut emissions = Vec::new();
         let mut from = Time::ZERO;
         for until in cuts.iter().map(|ms| Time::from_millis(*ms)).chain([end]) {
             let window = inputs.iter().filter(|i| i.due >= from && i.due < until).cloned();
-            let batch = Batch { inputs: window.collect(), until, not_before: None };
+            let batch = Batch { inputs: window.collect(), until, ..Batch::default() };
             emissions.extend(cut_runner.run(batch).emissions);
             from = until;
         }

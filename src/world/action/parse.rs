@@ -200,6 +200,14 @@ impl Line {
                 let latency = Span::from_micros(self.next("microseconds")?.number()?);
                 Action::Latency { machine, latency }
             }
+            "fill-disk" => Action::FillDisk(self.name()?),
+            "fail-disk" => Action::FailDisk(self.name()?),
+            "repair-disk" => Action::RepairDisk(self.name()?),
+            "corrupt" => Action::Corrupt {
+                process: self.name()?,
+                file: self.next("a file")?.text()?,
+                position: self.next("a position")?.number()?,
+            },
             "supervisor" => match self.next("on or off")? {
                 word if word.is("on") => Action::Supervisor(true),
                 word if word.is("off") => Action::Supervisor(false),

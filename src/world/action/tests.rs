@@ -198,6 +198,14 @@ fn action() -> impl Strategy<Value = Action> {
             machine,
             latency: Span::from_micros(micros)
         }),
+        text().prop_map(Action::FillDisk),
+        text().prop_map(Action::FailDisk),
+        text().prop_map(Action::RepairDisk),
+        (text(), text(), any::<u64>()).prop_map(|(process, file, position)| Action::Corrupt {
+            process,
+            file,
+            position
+        }),
         any::<bool>().prop_map(Action::Supervisor),
         (text(), text(), pairs()).prop_map(|(name, program, properties)| Action::Spawn {
             name,

@@ -71,7 +71,7 @@ impl Bench {
     }
 
     fn run(&mut self, inputs: Vec<TimedInput>, until: Time) {
-        let output = self.runner.run(Batch { inputs, until, not_before: None });
+        let output = self.runner.run(Batch { inputs, until, ..Batch::default() });
         self.emissions.extend(output.emissions);
     }
 
@@ -581,7 +581,7 @@ fn snapshots_come_by_snap_count_and_the_log_goes_on_from_them() {
 fn a_full_disk_stops_the_server() {
     let mut bench = Bench::new();
     bench.connect(0, ms(2_000), 0);
-    bench.runner.volume_mut().set_health(crate::disk::volume::Health::Full);
+    bench.runner.volume_mut().suffer(&crate::disk::DiskFault::Health(crate::disk::Health::Full));
     bench.request(0, 1, ms(3_000), &create("/a", 0));
     bench.run_until(ms(3_100));
     let is_exit =

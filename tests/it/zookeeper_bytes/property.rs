@@ -110,7 +110,7 @@ impl Bench {
 
     fn run(&mut self, inputs: Vec<TimedInput>, span: Span) {
         self.now += span;
-        let output = self.runner.run(Batch { inputs, until: self.now, not_before: None });
+        let output = self.runner.run(Batch { inputs, until: self.now, ..Batch::default() });
         self.emissions.extend(output.emissions);
     }
 

@@ -245,7 +245,7 @@ impl Pair {
                 let batch = Batch {
                     inputs: inputs.remove(&id).unwrap_or_default(),
                     until,
-                    not_before: None,
+                    ..Batch::default()
                 };
                 let Some(runner) = self.runners.get_mut(&id) else { continue };
                 let output = runner.run(batch);
