@@ -188,13 +188,12 @@ impl World {
 
     /// The disks that `name` means: that of a process, or all on a machine.
     fn check_health(&self, name: &str, health: Health) -> Result<Deed, ActionError> {
-        let ids = match self.find(name, |_| true, "exists") {
-            Ok(id) => vec![id],
-            Err(_) => {
-                let machine = self.find_machine(name)?;
-                let on_it = self.processes.iter().filter(|one| one.spec.machine == machine);
-                on_it.map(Proc::id).collect()
-            }
+        let ids = if let Ok(id) = self.find(name, |_| true, "exists") {
+            vec![id]
+        } else {
+            let machine = self.find_machine(name)?;
+            let on_it = self.processes.iter().filter(|one| one.spec.machine == machine);
+            on_it.map(Proc::id).collect()
         };
         let is_so = |id: &ProcessId| self.proc(*id).is_some_and(|process| process.disk == health);
         if ids.iter().all(is_so) {
