@@ -2,8 +2,8 @@
 //! nothing again that it had committed before it was given the partition, polls forward, and a member
 //! that was fenced commits nothing.
 //!
-//! Nothing is asked of what a group had read beyond the end of a log that lost records: its offsets
-//! mean other records now. When `__consumer_offsets` itself lost records, what was committed before
+//! Nothing is asked of a partition whose log lost records that a group had read or committed: its
+//! offsets mean other records now. When `__consumer_offsets` itself lost records, what was committed before
 //! is not known.
 
 use super::Violation;
@@ -118,21 +118,11 @@ impl ClientHistories {
             acknowledged.cut_from(end);
         }
         for group in self.groups.values_mut() {
-            if let Some(read) = group.read.get_mut(partition)
-                && read.end().is_some_and(|past| past > end)
-            {
-                read.cut_from(end);
+            let read = group.read.get(partition).and_then(Intervals::end);
+            let committed = group.committed.get(partition).copied();
+            // Its members go back, some of them with records and commits still under way.
+            if read.max(committed).is_some_and(|reached| reached > end) {
                 group.excused.insert(partition.clone());
-            }
-            // Whoever begins beyond the end is out of range, and may be sent to the beginning.
-            if group.committed.get(partition).is_some_and(|committed| *committed > end) {
-                group.committed.remove(partition);
-            }
-        }
-        for ((_, of), poll) in &mut self.polls {
-            let is_beyond = poll.committed > end || poll.last.is_some_and(|last| last >= end);
-            if of == partition && is_beyond {
-                *poll = Poll::default();
             }
         }
     }
@@ -161,6 +151,9 @@ impl ClientHistories {
         }
         let known = self.groups.entry(group.to_owned()).or_default();
         known.read.entry(partition.clone()).or_default().insert(offset);
+        if known.excused.contains(partition) {
+            return;
+        }
         let poll = self.polls.entry((consumer, partition.clone())).or_default();
         if let Some(last) = poll.last.filter(|last| offset <= *last) {
             let text = format!("{partition}: {member} read offset {offset} after {last}");
@@ -200,6 +193,9 @@ impl ClientHistories {
             );
             findings.add("FencedCommitsNothing", text);
         }
+        if group.excused.contains(partition) {
+            return;
+        }
         if let Some(before) = before.filter(|before| offset < *before) {
             let text = format!("{partition}: {member} committed {offset} for {id} after {before}");
             findings.add("CommitsGoForward", text);
@@ -209,9 +205,6 @@ impl ClientHistories {
         let read = group.read.get(partition).unwrap_or(&nothing);
         // Where the group began is its own matter.
         let Some(first) = read.first() else { return };
-        if group.excused.contains(partition) {
-            return;
-        }
         let from = before.unwrap_or(first).max(first);
         if let Some(skipped) = acknowledged.between(from, offset).find(|one| !read.contains(*one)) {
             let text = format!(
@@ -334,8 +327,13 @@ mod tests {
         // The log is shorter now.
         let told = [assigned(), consumed(0), consumed(1), leads(1), consumed(0)];
         assert_eq!(rules(&told), Vec::<&str>::new());
-        let told = [consumed(0), consumed(1), committed(2, 1), leads(1), assigned(), consumed(0)];
+        // The first commit was under way when that happened.
+        let before = [assigned(), consumed(0), consumed(1)];
+        let after = [committed(2, 1), assigned(), consumed(1), committed(1, 1)];
+        let told = [&before[..], &[leads(1)], &after].concat();
         assert_eq!(rules(&told), Vec::<&str>::new());
+        let told = [&before[..], &[leads(2)], &after].concat();
+        assert_eq!(rules(&told), ["CommittedIsNotReadAgain", "CommitsGoForward"]);
     }
 
     #[test]
