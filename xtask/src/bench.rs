@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::process::{cargo, project_root, run};
-use crate::{build, chromium, size};
+use crate::{build, chromium, clients, size};
 
 /// Prints one JSON object a line: the size of each file of the page, what it costs in a
 /// browser, then what the native benches print.
@@ -28,7 +28,7 @@ pub fn bench(args: &[String]) -> Result<(), Failure> {
     if project_root().join("benches").is_dir() {
         run(cargo().args(["bench", "--locked", "--"]).args(args))?;
     }
-    Ok(())
+    clients::bench()
 }
 
 /// Runs the simulator with these arguments.

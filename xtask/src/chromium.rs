@@ -1,12 +1,12 @@
 //! The browser that runs the wasm and end-to-end tests: Chromium and its WebDriver server.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::Failure;
-use crate::console::part;
-use crate::process::{command, find_on_path, output_of, run};
+use crate::apt::Apt;
+use crate::process::find_on_path;
 
 const BROWSERS: [&str; 4] =
     ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -52,31 +52,7 @@ fn install() -> Result<(), Failure> {
     const BY_HAND: &str = "The browser tests need Chromium (or Chrome) and the chromedriver of the same version. \
                            Install both, put chromedriver on PATH or name it in CHROMEDRIVER, and run this again. \
                            On Debian: apt-get install chromium chromium-driver.";
-    if !Path::new("/etc/debian_version").is_file() || find_on_path("apt-get").is_none() {
-        return Err(BY_HAND.into());
-    }
-    let is_root = output_of(command("id").arg("-u")).as_deref() == Some("0");
-    if !is_root && output_of(command("sudo").args(["-n", "true"])).is_none() {
-        return Err(BY_HAND.into());
-    }
-    let apt = |args: &[&str]| {
-        let mut apt = if is_root { command("apt-get") } else { command("sudo") };
-        if !is_root {
-            apt.args(["-n", "apt-get"]);
-        }
-        run(apt.args(args).env("DEBIAN_FRONTEND", "noninteractive"))
-    };
-    part("Installing Chromium and chromedriver with apt-get", || {
-        apt(&["update", "--quiet"])?;
-        apt(&[
-            "install",
-            "--quiet",
-            "--yes",
-            "--no-install-recommends",
-            "chromium",
-            "chromium-driver",
-            // Only recommended by chromium, but a page without a single font is no page.
-            "fonts-liberation",
-        ])
-    })
+    let apt = Apt::here().ok_or(BY_HAND)?;
+    // Fonts are only recommended by chromium, but a page without a single one is no page.
+    apt.install("Chromium and chromedriver", &["chromium", "chromium-driver", "fonts-liberation"])
 }

@@ -2,10 +2,13 @@
 //! nothing but rustup, say what they do while they do it, and are the same for people and for CI.
 
 mod after_build;
+mod apt;
 mod bench;
 mod build;
 mod chromium;
+mod clients;
 mod console;
+mod fuzz;
 mod lockfile;
 mod process;
 mod serve;
@@ -33,10 +36,12 @@ Usage: cargo xtask COMMAND
   serve [ARGS]      sets up what is missing, then builds the page and serves it (ARGS go to `trunk serve`,
                     for example --open or --port 9000)
   test [PART]       sets up what is missing, then runs everything CI runs; PART is one of
-                    lint, native, wasm, e2e
+                    lint, native, clients, wasm, e2e
   build             builds the finished page into dist/ and prints its size
   bench [ARGS]      prints measurements, one JSON object a line
   sweep [ARGS]      runs the simulator over many seeds (ARGS go to `simulate`)
+  fuzz [S] [NAME]   searches for bytes that break something, S seconds for each target (600)
+  java-clients      runs Apache Kafka's own tools against the gateway, where Java and Maven are there
   setup             installs the tools and nothing else
   after-build       what Trunk runs after each build (see Trunk.toml)
 ";
@@ -53,6 +58,8 @@ fn main() -> ExitCode {
         "build" => build::release().and_then(|dist| size::report(&dist)),
         "bench" => bench::bench(rest),
         "sweep" => bench::sweep(rest),
+        "fuzz" => fuzz::fuzz(rest),
+        "java-clients" => clients::java(),
         "setup" => tools::set_up().map(drop),
         "after-build" => after_build::after_build(),
         "help" | "--help" | "-h" => {
