@@ -217,25 +217,28 @@ def segments_are_read_by_the_dump_tool_without_complaint(cluster):
     return f"{found} batches in {len(files)} files"
 
 
-with open(REPORT, "w", encoding="utf-8") as fresh:
-    print("# Apache Kafka 2.8.2's tools against the gateway", file=fresh)
+def main():
+    with open(REPORT, "w", encoding="utf-8") as fresh:
+        print("# Apache Kafka 2.8.2's tools against the gateway", file=fresh)
+    run("Apache Kafka's tools", CHECKS)
 
-run(
-    "Apache Kafka's tools",
-    [
-        topics_are_created_listed_and_described,
-        topics_are_described_through_zookeeper,
-        topics_are_altered_and_deleted,
-        the_console_producer_and_consumer_talk,
-        groups_are_listed_described_and_reset,
-        groups_are_deleted,
-        offsets_are_told,
-        versions_are_told,
-        configs_are_altered_and_described,
-        partitions_are_reassigned,
-        leaders_are_elected,
-        perf_tools_produce_and_consume,
-        what_the_verifiable_producer_was_told_is_read_while_brokers_die,
-        segments_are_read_by_the_dump_tool_without_complaint,
-    ],
-)
+
+CHECKS = [
+    topics_are_created_listed_and_described,
+    topics_are_described_through_zookeeper,
+    topics_are_altered_and_deleted,
+    the_console_producer_and_consumer_talk,
+    groups_are_listed_described_and_reset,
+    groups_are_deleted,
+    offsets_are_told,
+    versions_are_told,
+    configs_are_altered_and_described,
+    partitions_are_reassigned,
+    leaders_are_elected,
+    perf_tools_produce_and_consume,
+    what_the_verifiable_producer_was_told_is_read_while_brokers_die,
+    segments_are_read_by_the_dump_tool_without_complaint,
+]
+
+if __name__ == "__main__":
+    main()
