@@ -9,6 +9,8 @@ pub const RECORDS_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const JUTE_BYTES_MAX: usize = 0xf_ffff;
 /// Bytes of all files of one volume unless the world says otherwise.
 pub const VOLUME_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Partitions that one request may create, as Kafka's later controllers have it.
+pub const PARTITIONS_PER_REQUEST_MAX: u64 = 10_000;
 /// Bytes that may wait on one connection before it is reset, as a full send buffer would be.
 pub const LINK_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Trace events held in memory; the hash runs on.

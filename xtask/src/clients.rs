@@ -106,13 +106,13 @@ fn python() -> Option<PathBuf> {
     if has_packages() {
         return Some(python);
     }
-    let make = || run(command("python3").args(["-m", "venv"]).arg(&venv));
+    let create = || run(command("python3").args(["-m", "venv"]).arg(&venv));
     let made = part("Setting up the Python clients (once)", || {
-        if make().is_err() {
+        if create().is_err() {
             // Debian keeps this module of Python's apart.
             let apt = Apt::here().ok_or("there is no Python with its venv module")?;
             apt.install("Python", &["python3", "python3-venv"])?;
-            make()?;
+            create()?;
         }
         run(command(&python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))
     });

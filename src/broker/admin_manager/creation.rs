@@ -6,7 +6,7 @@
 
 use super::{AdminManager, AdminTag, Step, assignment_error, live_brokers, results};
 use crate::base::trace::LogLevel;
-use crate::base::{SortedMap, SortedSet, Span, Time};
+use crate::base::{SortedMap, SortedSet, Span, Time, limits};
 use crate::broker::action::{Action, RequestToken};
 use crate::broker::api_error::ApiError;
 use crate::broker::kafka_zk::{Answer, Op, Write};
@@ -96,12 +96,18 @@ impl AdminManager {
         validate_only: bool,
         metadata: &MetadataCache,
     ) {
+        let is_excessive = self.is_excessive(&wanted);
         let mut names: SortedMap<String, usize> = SortedMap::new();
-        for topic in &wanted {
+        // Too many are not even sorted.
+        for topic in wanted.iter().take(if is_excessive { 0 } else { wanted.len() }) {
             *names.entry(topic.name.clone()).or_default() += 1;
         }
         let mut topics: Vec<NewTopic> = Vec::new();
         for topic in wanted {
+            if is_excessive {
+                topics.push(refused(topic.name));
+                continue;
+            }
             if topics.iter().any(|known| known.name == topic.name) {
                 continue;
             }
@@ -118,6 +124,17 @@ impl AdminManager {
         }
         self.creations.insert(id, Creation { requester, validate_only, topics, deadline: None });
         self.maybe_settle(now, id, metadata);
+    }
+
+    /// Whether a request would create more partitions than a broker can bear.
+    fn is_excessive(&self, wanted: &[CreatableTopic]) -> bool {
+        let partitions = |topic: &CreatableTopic| match topic.num_partitions {
+            UNSPECIFIED if topic.assignments.is_empty() => self.config.num_partitions,
+            UNSPECIFIED => i32::try_from(topic.assignments.len()).unwrap_or(i32::MAX),
+            number => number,
+        };
+        let sum: u64 = wanted.iter().map(|topic| u64::from(partitions(topic).max(1) as u32)).sum();
+        sum > limits::PARTITIONS_PER_REQUEST_MAX
     }
 
     /// The topic with its assignment, or with what is wrong already.
@@ -289,6 +306,18 @@ impl AdminManager {
 enum Next {
     Ask(CreationStep, Op),
     Done(Result<(), ApiError>),
+}
+
+/// A topic of a request that asks for too much (in later Kafka: `ReplicationControlManager`).
+fn refused(name: String) -> NewTopic {
+    let text = "Excessively large number of partitions per request.";
+    NewTopic {
+        name,
+        configs: SortedMap::new(),
+        assignment: SortedMap::new(),
+        topic_id: Uuid::default(),
+        outcome: Some(Err(ApiError::new(ErrorCode::POLICY_VIOLATION, text))),
+    }
 }
 
 /// What comes after an answer of ZooKeeper.

@@ -296,6 +296,24 @@ fn what_is_wrong_is_said_in_kafkas_words() {
 }
 
 #[test]
+fn a_request_for_more_partitions_than_a_broker_bears_is_refused_at_once() {
+    let mut desk = Desk::new(3);
+    for topics in [
+        vec![topic("t", i32::MAX, 1)],
+        vec![topic("a", 5_000, 1), topic("b", 5_001, 1)],
+        (0..10_001).map(|_| topic("same", -1, -1)).collect(),
+    ] {
+        let count = topics.len();
+        desk.ask(topics, 30_000, true);
+        let results = desk.replies.pop().expect("refused at once").topics;
+        assert_eq!(results.len(), count);
+        assert!(results.iter().all(|result| result.error_code == ErrorCode::POLICY_VIOLATION));
+    }
+    desk.ask(vec![topic("t", 10_000, 1)], 30_000, true);
+    assert_eq!(desk.replies.pop().expect("validated").topics[0].error_code, ErrorCode::NONE);
+}
+
+#[test]
 fn topics_that_are_asked_for_are_made_once_and_the_internal_one_is_compacted() {
     let mut desk = Desk::new(3);
     let actions = desk.manager.create_offsets_topic(desk.now, &desk.metadata);
