@@ -7,7 +7,7 @@
 #[path = "../fuzz/src/lib.rs"]
 mod outside;
 
-use outside::{TARGETS, Target};
+use outside::{Bounds, TARGETS, Target};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
@@ -50,7 +50,9 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// What any input may take, however short it is (bytes).
-const BASE_BYTES: usize = 256 * 1024;
+const BASE_BYTES: usize = 64 * 1024;
+/// What each byte of an input may take: a field tree has names and places for every byte.
+const BYTES_PER_BYTE: usize = 512;
 /// What the records of one batch may be when they are decompressed, and once more while the buffer
 /// that they are read into grows.
 const RECORDS_BYTES: usize = 4 * kafkarium::base::limits::RECORDS_BYTES_MAX;
@@ -61,10 +63,13 @@ fn take(target: &Target, input: &[u8]) {
     let before = HELD.get();
     outside::run(target.name, input);
     let held = usize::try_from(PEAK.get() - before).unwrap_or(0);
-    if let Some(factor) = target.bytes_per_byte {
-        let most = BASE_BYTES + RECORDS_BYTES + factor * input.len();
-        assert!(held <= most, "{}: {held} bytes held for {} bytes", target.name, input.len());
-    }
+    let records = match target.bounds {
+        Bounds::OfInput => 0,
+        Bounds::OfInputAndRecords => RECORDS_BYTES,
+        Bounds::None => return,
+    };
+    let most = BASE_BYTES + records + BYTES_PER_BYTE * input.len();
+    assert!(held <= most, "{}: {held} bytes held for {} bytes", target.name, input.len());
 }
 
 /// A way to damage an input.

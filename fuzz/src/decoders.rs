@@ -44,7 +44,8 @@ pub fn kafka_response(data: &[u8]) {
         // An answer that had to be read in version 0 is written in it.
         let again = response.to_frame(version, id);
         if let Ok((_, read)) = kafka::decode_any_response(&again, api, version) {
-            assert!(api == ApiKey::ApiVersions || read == response);
+            // By their bytes: a quota may be no number, which is not even equal to itself.
+            assert!(api == ApiKey::ApiVersions || read.to_frame(version, id) == again);
         }
     }
 }

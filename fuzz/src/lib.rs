@@ -15,16 +15,26 @@ pub struct Target {
     pub run: fn(&[u8]),
     /// Inputs to begin with.
     pub seeds: fn() -> Vec<Vec<u8>>,
-    /// Most bytes that may be held at any moment for each byte of the input; none for servers, which
-    /// keep what they are told.
-    pub bytes_per_byte: Option<usize>,
+    /// How much it may hold of an input.
+    pub bounds: Bounds,
+}
+
+/// What a target may hold at any moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Bounds {
+    /// A multiple of the input.
+    OfInput,
+    /// The same, and the decompressed records of a batch, which have a bound of their own.
+    OfInputAndRecords,
+    /// Servers keep what they are told.
+    None,
 }
 
 /// All kinds.
 pub const TARGETS: [Target; 12] = [
-    decoder("kafka_requests", decoders::kafka_request, golden::kafka_requests),
-    decoder("kafka_responses", decoders::kafka_response, golden::kafka_responses),
-    decoder("record_batches", decoders::record_batches, golden::record_batches),
+    with_records("kafka_requests", decoders::kafka_request, golden::kafka_requests),
+    with_records("kafka_responses", decoders::kafka_response, golden::kafka_responses),
+    with_records("record_batches", decoders::record_batches, golden::record_batches),
     decoder("zookeeper_frames", decoders::zookeeper_frame, golden::zookeeper_frames),
     decoder("stored_values", decoders::stored_value, golden::stored_values),
     decoder("lesson_files", decoders::lesson_file, golden::lesson_files),
@@ -36,12 +46,16 @@ pub const TARGETS: [Target; 12] = [
     server("zookeeper_shell_lines", servers::zookeeper_shell, servers::shell_seeds),
 ];
 
+const fn with_records(name: &'static str, run: fn(&[u8]), seeds: fn() -> Vec<Vec<u8>>) -> Target {
+    Target { name, run, seeds, bounds: Bounds::OfInputAndRecords }
+}
+
 const fn decoder(name: &'static str, run: fn(&[u8]), seeds: fn() -> Vec<Vec<u8>>) -> Target {
-    Target { name, run, seeds, bytes_per_byte: Some(512) }
+    Target { name, run, seeds, bounds: Bounds::OfInput }
 }
 
 const fn server(name: &'static str, run: fn(&[u8]), seeds: fn() -> Vec<Vec<u8>>) -> Target {
-    Target { name, run, seeds, bytes_per_byte: None }
+    Target { name, run, seeds, bounds: Bounds::None }
 }
 
 /// Runs the kind called `name`.

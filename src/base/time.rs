@@ -31,7 +31,7 @@ impl Time {
 
     /// The time `millis` milliseconds after the Unix epoch.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis * 1_000)
+        Self(millis.saturating_mul(1_000))
     }
 
     /// Microseconds since the Unix epoch.
@@ -61,12 +61,12 @@ impl Span {
 
     /// `millis` milliseconds.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis * 1_000)
+        Self(millis.saturating_mul(1_000))
     }
 
     /// `secs` seconds.
     pub const fn from_secs(secs: u64) -> Self {
-        Self(secs * 1_000_000)
+        Self(secs.saturating_mul(1_000_000))
     }
 
     /// Microseconds.
@@ -134,6 +134,8 @@ mod tests {
         assert_eq!(Time::MAX + Span::from_secs(1), Time::MAX);
         assert_eq!(Time::ZERO - Span::from_secs(1), Time::ZERO);
         assert_eq!(Time::from_millis(3).since(Time::from_millis(5)), Span::ZERO);
+        assert_eq!(Span::from_secs(u64::MAX), Span::from_millis(u64::MAX));
+        assert_eq!(Time::ZERO + Span::from_secs(u64::MAX), Time::MAX);
         assert_eq!(Time::from_micros(1_999).as_millis(), 1);
     }
 

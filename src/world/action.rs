@@ -202,8 +202,14 @@ fn write_pair(
     if plain(key) && (value.is_empty() || plain(value)) && !reserved.contains(&key.as_str()) {
         return write!(f, " {key}={value}");
     }
-    let mut pair = String::from(if reserved.contains(&key.as_str()) { "\\" } else { "" });
-    escape_into(&mut pair, key.as_bytes(), b"=");
+    let mut pair = String::new();
+    let mut rest = key.as_bytes();
+    if let Some((first, others)) = rest.split_first().filter(|_| reserved.contains(&key.as_str())) {
+        // By its number: a backslash before some letters means something else.
+        pair = format!("\\x{first:02x}");
+        rest = others;
+    }
+    escape_into(&mut pair, rest, b"=");
     pair.push('=');
     escape_into(&mut pair, value.as_bytes(), b"");
     write!(f, " \"{pair}\"")

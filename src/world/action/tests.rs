@@ -9,6 +9,20 @@ fn parse(text: &str) -> Action {
 }
 
 #[test]
+fn a_config_named_like_a_word_of_create_topic_comes_back() {
+    for key in ["partitions", "replication-factor"] {
+        let command = Command::CreateTopic {
+            topic: "t".into(),
+            partitions: 1,
+            replication_factor: 1,
+            configs: vec![(key.to_owned(), "\u{8}x".to_owned())],
+        };
+        let action = Action::Tell { process: "admin-1".into(), command };
+        assert_eq!(parse(&action.to_string()), action, "{action}");
+    }
+}
+
+#[test]
 fn the_words_of_the_terminal_are_understood() {
     assert_eq!(parse("kill broker-1"), Action::Kill("broker-1".into()));
     assert_eq!(parse("  power-off   \"a b\" "), Action::PowerOff("a b".into()));
