@@ -249,13 +249,13 @@ def check_offsets(records):
 run(
     "kcat",
     [
-#        metadata_is_json_that_tells_where_the_brokers_are,
-#        what_is_produced_is_consumed_with_keys_headers_and_nulls,
-#        keys_decide_the_partition,
-#        codecs_are_taken_and_given_back,
-#        records_of_every_size_pass,
-#        seeking_goes_by_offset_from_either_end_and_by_time,
-#        groups_share_partitions_and_go_on_where_they_were,
+        metadata_is_json_that_tells_where_the_brokers_are,
+        what_is_produced_is_consumed_with_keys_headers_and_nulls,
+        keys_decide_the_partition,
+        codecs_are_taken_and_given_back,
+        records_of_every_size_pass,
+        seeking_goes_by_offset_from_either_end_and_by_time,
+        groups_share_partitions_and_go_on_where_they_were,
         what_was_acknowledged_is_read_whatever_dies,
     ],
 )

@@ -129,7 +129,7 @@ impl AdminManager {
     /// Whether a request would create more partitions than a broker can bear.
     fn is_excessive(&self, wanted: &[CreatableTopic]) -> bool {
         let partitions = |topic: &CreatableTopic| match topic.num_partitions {
-            UNSPECIFIED if topic.assignments.is_empty() => self.config.num_partitions,
+            UNSPECIFIED if topic.assignments.is_empty() => self.config.current().num_partitions,
             UNSPECIFIED => i32::try_from(topic.assignments.len()).unwrap_or(i32::MAX),
             number => number,
         };
