@@ -17,3 +17,9 @@ pub const LINK_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const TRACE_EVENTS_MAX: usize = 50_000;
 /// Largest pasted text or file in the produce form (bytes).
 pub const PASTE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Longest text of a world: a file, or what a share link unfolds to (bytes).
+pub const WORLD_TEXT_MAX: usize = 1024 * 1024;
+/// Longest share link's `world` (bytes of URL).
+pub const WORLD_LINK_MAX: usize = 8 * 1024;
+/// Processes that a world from a file or link begins with.
+pub const WORLD_PROCESSES_MAX: usize = 64;

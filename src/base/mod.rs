@@ -4,6 +4,8 @@
 pub mod hash;
 pub mod ids;
 pub mod limits;
+pub mod machine_clock;
+pub mod mutant;
 pub mod rng;
 pub mod sorted_map;
 pub mod sorted_set;
@@ -13,6 +15,8 @@ pub mod trace;
 
 pub use hash::{StableHasher, record_checksum};
 pub use ids::{BrokerId, ConnId, Endpoint, Incarnation, MachineId, ProcessId, TopicPartition};
+pub use machine_clock::MachineClock;
+pub use mutant::{Mutant, is_planted};
 pub use rng::Rng;
 pub use sorted_map::SortedMap;
 pub use sorted_set::SortedSet;

@@ -9,6 +9,7 @@ use super::consumer_config::ConsumerConfig;
 use super::consumer_link::{Links, Tag};
 use super::fetch_session::FetchSession;
 use super::subscriptions::{OwnedPartition, Subscriptions};
+use crate::base::mutant::{Mutant, is_planted};
 use crate::base::trace::LogLevel;
 use crate::base::{SortedMap, SortedSet, Time, TopicPartition};
 use crate::node::Ctx;
@@ -214,7 +215,7 @@ impl Fetcher {
         ctx: &mut Ctx<'_>,
     ) {
         let isolation = self.config.isolation_level;
-        let (fetch, problem) = CompletedFetch::open(partition, position, answer, isolation);
+        let (mut fetch, problem) = CompletedFetch::open(partition, position, answer, isolation);
         if let Some(error) = problem {
             let (partition, next) = (&fetch.partition, fetch.next);
             let text = format!(
@@ -222,6 +223,9 @@ impl Fetcher {
             );
             self.log(ctx, LogLevel::Error, &text);
             self.back_off(partition, subscriptions, ctx.now());
+        }
+        if is_planted(Mutant::SkipFetchedRecord) && fetch.records.len() > 1 {
+            fetch.records.pop_back();
         }
         if fetch.next > position {
             self.completed.push_back(fetch);

@@ -7,6 +7,7 @@ pub mod browser;
 pub mod ensemble_simulation;
 pub mod local;
 pub mod protocol;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod simulation;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod tcp;

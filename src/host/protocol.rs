@@ -76,6 +76,12 @@ pub enum OpenWorld {
         /// Its file name without `.md`.
         name: String,
     },
+    /// The world of a share link, played from its beginning in memory, with its actions at their
+    /// times.
+    Shared {
+        /// The value of `?world=` ([`crate::world::share`]).
+        link: String,
+    },
     /// The world that this origin keeps, going on where it stopped; without one, the default
     /// sandbox.
     Resume,

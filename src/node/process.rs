@@ -5,7 +5,9 @@ use super::input::Input;
 use super::view::ProcessView;
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
-use crate::base::{Cause, ConnId, Endpoint, Incarnation, ProcessId, Rng, Span, Time, TraceEvent};
+use crate::base::{
+    Cause, ConnId, Endpoint, Incarnation, MachineClock, ProcessId, Rng, Span, Time, TraceEvent,
+};
 use crate::disk::{DiskError, Volume};
 use bytes::Bytes;
 
@@ -32,7 +34,9 @@ pub trait Process {
 
 /// All a step may touch. Everything in it is a value that the host owns; nothing in it waits.
 pub struct Ctx<'a> {
-    pub(super) now: Time,
+    /// The world's time.
+    pub(super) at: Time,
+    pub(super) clock: MachineClock,
     pub(super) me: ProcessId,
     pub(super) incarnation: Incarnation,
     pub(super) next_conn: &'a mut u32,
@@ -47,9 +51,9 @@ pub struct Ctx<'a> {
 }
 
 impl Ctx<'_> {
-    /// The virtual time; an [`Ctx::fsync`] moves it on.
+    /// What the machine's clock reads; an [`Ctx::fsync`] moves it on.
     pub fn now(&self) -> Time {
-        self.now
+        self.clock.reads(self.at)
     }
 
     /// The process that steps.
@@ -63,7 +67,7 @@ impl Ctx<'_> {
     }
 
     fn emit(&mut self, effect: Effect) {
-        let (at, seq, cause) = (self.now, *self.next_seq, self.cause.clone());
+        let (at, seq, cause) = (self.at, *self.next_seq, self.cause.clone());
         *self.next_seq += 1;
         self.emissions.push(Emission { at, seq, cause, effect });
     }
@@ -117,9 +121,9 @@ impl Ctx<'_> {
     /// leaves when the sync is done, and the process is busy until then. A step writes first and
     /// syncs last, so that what a power cut inside the sync leaves is what a real one would.
     pub fn fsync(&mut self, file: &str) -> Result<(), DiskError> {
-        let done = self.now + self.sync_latency;
+        let done = self.at + self.sync_latency;
         self.volume.sync(file, done)?;
-        self.now = done;
+        self.at = done;
         Ok(())
     }
 

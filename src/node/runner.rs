@@ -6,7 +6,9 @@ use super::effect::{Effect, Emission};
 use super::input::{Input, TimedInput};
 use super::process::{Ctx, Process};
 use crate::base::timers::Wakeup;
-use crate::base::{Cause, ConnId, Incarnation, Rng, SortedMap, SortedSet, StableHasher, Time};
+use crate::base::{
+    Cause, ConnId, Incarnation, MachineClock, Rng, SortedMap, SortedSet, StableHasher, Time,
+};
 use crate::disk::{DiskFault, Volume};
 use crate::node::ProcessSpec;
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,8 @@ pub struct Batch {
     pub not_before: Option<Time>,
     /// What happened to the disk before these inputs.
     pub disk_faults: Vec<DiskFault>,
+    /// How the machine's clock goes from now on.
+    pub clock: MachineClock,
 }
 
 /// What came of a batch.
@@ -47,6 +51,7 @@ pub struct Runner {
     /// already in its inbox, so it cannot matter when that got there.
     hung_up: SortedSet<ConnId>,
     busy_until: Time,
+    clock: MachineClock,
     next_conn: u32,
     next_seq: u64,
     /// Set by [`Input::Start`]: before it there is no time at which a process could wake.
@@ -78,6 +83,7 @@ impl Runner {
             inbox: SortedMap::new(),
             hung_up: SortedSet::new(),
             busy_until: Time::ZERO,
+            clock: MachineClock::default(),
             next_conn: 0,
             next_seq: 0,
             started: false,
@@ -98,7 +104,8 @@ impl Runner {
     /// A number that two runners share only when everything in them is the same, their processes'
     /// memory and their volumes aside.
     pub fn digest(&self) -> u64 {
-        let counters = (self.busy_until, self.next_conn, self.next_seq, self.started, self.exited);
+        let counters =
+            (self.busy_until, self.clock, self.next_conn, self.next_seq, self.started, self.exited);
         let inbox: Vec<_> = self.inbox.iter().collect();
         let state = (self.incarnation, &self.rng, inbox, &self.hung_up, counters);
         StableHasher::of(&postcard::to_stdvec(&state).expect("plain data, which postcard encodes"))
@@ -130,7 +137,8 @@ impl Runner {
             return None;
         }
         let input = self.inbox.first_key_value().map(|(key, _)| *key);
-        let wake = self.process.next_wakeup().filter(|_| self.started).map(|wakeup| wakeup.at);
+        let wake = self.process.next_wakeup().filter(|_| self.started);
+        let wake = wake.map(|wakeup| self.clock.when(wakeup.at));
         let (due, key) = match (wake, input) {
             (Some(wake), Some(key)) if wake <= key.0 => (wake, None),
             (_, Some(key)) => (key.0, Some(key)),
@@ -148,6 +156,7 @@ impl Runner {
         if let Some(resumed) = batch.not_before {
             self.busy_until = self.busy_until.max(resumed);
         }
+        self.clock = batch.clock;
         for timed in batch.inputs {
             if timed.input.connection().is_some_and(|conn| self.hung_up.contains(&conn)) {
                 continue;
@@ -185,7 +194,8 @@ impl Runner {
         self.started |= matches!(input, Input::Start { .. });
         let first = emissions.len();
         let mut ctx = Ctx {
-            now: at,
+            at,
+            clock: self.clock,
             me: self.spec.id,
             incarnation: self.incarnation,
             next_conn: &mut self.next_conn,
@@ -197,7 +207,7 @@ impl Runner {
             rng: &mut self.rng,
         };
         self.process.step(input, &mut ctx);
-        self.busy_until = ctx.now;
+        self.busy_until = ctx.at;
         for emission in emissions.iter().skip(first) {
             match &emission.effect {
                 Effect::Exit(_) => {

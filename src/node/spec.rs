@@ -26,6 +26,38 @@ pub enum Program {
     QueueReceiver,
 }
 
+impl Program {
+    const ALL: [Self; 8] = [
+        Self::Broker,
+        Self::ZooKeeper,
+        Self::Producer,
+        Self::Consumer,
+        Self::Admin,
+        Self::Queue,
+        Self::QueueSender,
+        Self::QueueReceiver,
+    ];
+
+    /// Its word in the terminal.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Broker => "broker",
+            Self::ZooKeeper => "zookeeper",
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+            Self::Admin => "admin",
+            Self::Queue => "queue",
+            Self::QueueSender => "queue-sender",
+            Self::QueueReceiver => "queue-receiver",
+        }
+    }
+
+    /// The program with that word.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|program| program.word() == word)
+    }
+}
+
 /// Everything needed to start a process.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ProcessSpec {

@@ -1,4 +1,4 @@
-//! What the address asks for: `?lesson`, `?seed`, `?profile`, `?era`, `?speed`, `?embed`.
+//! What the address asks for: `?world`, `?lesson`, `?seed`, `?profile`, `?era`, `?speed`, `?embed`.
 
 use crate::host::protocol::{Era, OpenWorld, Profile};
 use web_sys::UrlSearchParams;
@@ -34,8 +34,10 @@ impl Route {
             Some("2.8") => Some(Era::TwoEight),
             _ => None,
         };
-        let world = match get("lesson") {
-            Some(name) if is_lesson_name(&name) => OpenWorld::Lesson { name },
+        let world = match (get("world"), get("lesson")) {
+            // The conductor reads it, and says what is wrong with it.
+            (Some(link), _) => OpenWorld::Shared { link },
+            (None, Some(name)) if is_lesson_name(&name) => OpenWorld::Lesson { name },
             _ if seed.is_some() || profile.is_some() || era.is_some() => OpenWorld::Sandbox {
                 seed: seed.unwrap_or(1),
                 profile: profile.unwrap_or_default(),

@@ -4,7 +4,7 @@
 use super::action::Action;
 use super::lives::{Life, Proc};
 use super::state::World;
-use crate::base::{Cause, MachineId, ProcessId, Span, TraceEvent};
+use crate::base::{Cause, MachineClock, MachineId, ProcessId, Span, TraceEvent};
 use crate::disk::{DiskFault, Health};
 use crate::node::{CloseReason, Command, Input, Program, Properties};
 use std::fmt;
@@ -33,6 +33,8 @@ pub enum ActionError {
     WrongProgram(String),
     /// The world is older than that.
     TimeIsOver(Span),
+    /// A clock cannot run at that speed.
+    ClockSpeed(u32),
     /// An action to come cannot be to set an action to come.
     Nested,
 }
@@ -56,6 +58,10 @@ impl fmt::Display for ActionError {
             ),
             Self::WrongProgram(name) => write!(f, "{name} does not take that command"),
             Self::TimeIsOver(age) => write!(f, "the world is older than {age} already"),
+            Self::ClockSpeed(percent) => {
+                let (slowest, fastest) = MachineClock::PERCENT.into_inner();
+                write!(f, "{percent} is not a speed of a clock: {slowest} to {fastest} percent")
+            }
             Self::Nested => f.write_str("only an action can be set to a time"),
         }
     }
@@ -76,6 +82,8 @@ enum Deed {
     Heal(MachineId),
     Latency(MachineId, Span),
     Disk(Vec<ProcessId>, DiskFault),
+    Reset(MachineId, Option<MachineId>),
+    Clock(MachineId, u32),
     Supervisor(bool),
     Spawn { name: String, machine: String, program: Program, properties: Properties },
     Tell(ProcessId, Command),
@@ -148,6 +156,16 @@ impl World {
                 let id = self.find(process, |_| true, "exists")?;
                 let fault = DiskFault::Corrupt { file: file.clone(), position: *position };
                 Deed::Disk(vec![id], fault)
+            }
+            Action::Reset { machine, other } => {
+                let other = other.as_ref().map(|other| self.find_machine(other)).transpose()?;
+                Deed::Reset(self.find_machine(machine)?, other)
+            }
+            Action::Clock { machine, percent } => {
+                if !MachineClock::PERCENT.contains(percent) {
+                    return Err(ActionError::ClockSpeed(*percent));
+                }
+                Deed::Clock(self.find_machine(machine)?, *percent)
             }
             Action::Supervisor(on) => Deed::Supervisor(*on),
             Action::Spawn { name, program, properties } => {
@@ -222,7 +240,8 @@ impl World {
         program: &str,
         pairs: &[(String, String)],
     ) -> Result<Deed, ActionError> {
-        let program = program_named(program)?;
+        let program = Program::named(program)
+            .ok_or_else(|| ActionError::NoSuchProgram(program.to_owned()))?;
         if self.process_named(name).is_some() {
             return Err(ActionError::NameTaken(name.to_owned()));
         }
@@ -289,6 +308,10 @@ impl World {
                     process.disk_faults.push(fault.clone());
                 }
             }
+            Deed::Reset(machine, other) => {
+                self.network.reset(self.clock, machine, other, &cause, &mut self.trace);
+            }
+            Deed::Clock(id, percent) => self.set_clock(id, percent),
             Deed::Supervisor(on) => self.supervisor = on,
             Deed::Spawn { name, machine, program, properties } => {
                 let id = self.add_process(&name, &machine, program, properties);
@@ -303,6 +326,14 @@ impl World {
             Deed::Reload => self.reload(&cause),
         }
         None
+    }
+
+    /// The processes of the machine learn of it at once: when they wake depends on it.
+    fn set_clock(&mut self, id: MachineId, percent: u32) {
+        let machine = self.network.machine_mut(id);
+        machine.clock = machine.clock.at_speed(self.clock, percent);
+        let on_it = self.processes.iter().filter(|p| p.spec.machine == id && p.is_running());
+        self.ready.extend(on_it.map(Proc::id));
     }
 
     fn kill(&mut self, id: ProcessId, cause: Cause) {
@@ -329,10 +360,8 @@ impl World {
         process.not_before = Some(now);
         let wake = process.wake.as_ref().map(|wake| wake.at.max(now));
         let stalled = std::mem::take(&mut process.stalled);
-        let has_inputs = !process.inputs.is_empty();
-        if has_inputs {
-            self.ready.insert(id);
-        }
+        // Its inputs wait, and its machine's clock may go differently by now.
+        self.ready.insert(id);
         if let Some(wake) = wake {
             self.wakes.insert((wake, id));
             if let Some(wakeup) = self.proc_mut(id).and_then(|process| process.wake.as_mut()) {
@@ -396,21 +425,6 @@ impl World {
     }
 }
 
-/// The program called `word` in the terminal.
-fn program_named(word: &str) -> Result<Program, ActionError> {
-    Ok(match word {
-        "broker" => Program::Broker,
-        "zookeeper" => Program::ZooKeeper,
-        "producer" => Program::Producer,
-        "consumer" => Program::Consumer,
-        "admin" => Program::Admin,
-        "queue" => Program::Queue,
-        "queue-sender" => Program::QueueSender,
-        "queue-receiver" => Program::QueueReceiver,
-        _ => return Err(ActionError::NoSuchProgram(word.to_owned())),
-    })
-}
-
 fn wrong_state(name: &str, is: &'static str) -> ActionError {
     ActionError::WrongState { name: name.to_owned(), is }
 }
@@ -426,7 +440,8 @@ fn takes(program: Program, command: &Command) -> bool {
     }
 }
 
-fn is_host_name(name: &str) -> bool {
+/// Whether `name` can be the name of a process and its machine.
+pub(super) fn is_host_name(name: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
     (1..=63).contains(&name.len()) && name.bytes().all(good)
 }

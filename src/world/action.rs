@@ -9,6 +9,7 @@ mod tests;
 mod words;
 
 pub use parse::BadAction;
+pub(super) use parse::word_and_pairs;
 
 use crate::base::Span;
 use crate::node::Command;
@@ -65,6 +66,20 @@ pub enum Action {
         file: String,
         /// Which byte, from 0.
         position: u64,
+    },
+    /// `reset MACHINE [MACHINE]`: its connections with other machines, or with that one, break.
+    Reset {
+        /// Machine or process name.
+        machine: String,
+        /// Only those with this one.
+        other: Option<String>,
+    },
+    /// `clock MACHINE PERCENT`: how fast its clock runs from now on; 100 is right.
+    Clock {
+        /// Machine or process name.
+        machine: String,
+        /// Hundredths of the world's speed.
+        percent: u32,
     },
     /// `supervisor on|off`: whether a failed process is started again.
     Supervisor(bool),
@@ -128,10 +143,15 @@ impl fmt::Display for Action {
             Self::Corrupt { process, file, position } => {
                 write!(f, "corrupt {} {} {position}", Quoted(process), Quoted(file))
             }
+            Self::Reset { machine, other } => {
+                write!(f, "reset {}", Quoted(machine))?;
+                other.iter().try_for_each(|other| write!(f, " {}", Quoted(other)))
+            }
+            Self::Clock { machine, percent } => write!(f, "clock {} {percent}", Quoted(machine)),
             Self::Supervisor(on) => write!(f, "supervisor {}", if *on { "on" } else { "off" }),
             Self::Spawn { name, program, properties } => {
                 write!(f, "start {} {}", Quoted(name), Quoted(program))?;
-                properties.iter().try_for_each(|pair| write_pair(f, pair, &[]))
+                write!(f, "{}", Pairs(properties))
             }
             Self::Tell { process, command } => {
                 write!(f, "tell {} ", Quoted(process))?;
@@ -191,6 +211,15 @@ fn write_millis(f: &mut fmt::Formatter<'_>, micros: u64) -> fmt::Result {
         write!(f, ".{part:03}")?;
     }
     Ok(())
+}
+
+/// Pairs as a line has them: ` key=value` for each.
+pub(super) struct Pairs<'a>(pub &'a [(String, String)]);
+
+impl fmt::Display for Pairs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|pair| write_pair(f, pair, &[]))
+    }
 }
 
 fn write_pair(

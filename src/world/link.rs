@@ -12,7 +12,9 @@ pub(super) use connection::{Connection, Item, Side, What, Who};
 pub(super) use flow::SentFrame;
 
 use super::trace_log::TraceLog;
-use crate::base::{ConnId, Endpoint, MachineId, ProcessId, Rng, SortedMap, Span, Time};
+use crate::base::{
+    ConnId, Endpoint, MachineClock, MachineId, ProcessId, Rng, SortedMap, Span, Time,
+};
 use crate::node::{Input, LinkInput, TimedInput};
 use connection::{EndState, Lane};
 
@@ -24,13 +26,20 @@ pub(super) struct Machine {
     pub powered: bool,
     pub isolated_in: bool,
     pub isolated_out: bool,
+    pub clock: MachineClock,
 }
 
 impl Machine {
     /// A machine with power and network.
     pub fn new(name: &str) -> Self {
-        let name = name.to_owned();
-        Self { name, latency: None, powered: true, isolated_in: false, isolated_out: false }
+        Self {
+            name: name.to_owned(),
+            latency: None,
+            powered: true,
+            isolated_in: false,
+            isolated_out: false,
+            clock: MachineClock::default(),
+        }
     }
 }
 

@@ -120,12 +120,14 @@ impl World {
 
     fn task(&mut self, id: ProcessId, until: Time) -> Option<NodeTask> {
         let (lives_kept, view) = (self.lives_kept, self.views_wanted);
+        let clock = self.network.machine(self.proc(id)?.spec.machine).clock;
         let process = self.proc_mut(id)?;
         let inputs = std::mem::take(&mut process.inputs);
         let batch = Batch {
             inputs,
             until,
             not_before: process.not_before.take(),
+            clock,
             disk_faults: std::mem::take(&mut process.disk_faults),
         };
         process.view_is_stale = true;

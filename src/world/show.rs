@@ -9,6 +9,7 @@ use super::state::World;
 use crate::base::{ConnId, EventId, ProcessId, Time};
 use crate::node::Program;
 use crate::wire::Protocol;
+use crate::wire::summary::FrameShape;
 use bytes::Bytes;
 use std::rc::Rc;
 
@@ -95,6 +96,13 @@ impl World {
     /// A frame that is under way or was lately, for the inspector.
     pub fn frame_details(&mut self, frame: EventId) -> Option<FrameDetails> {
         self.observer.as_mut()?.details(frame)
+    }
+
+    /// The error that a response of a broker reports, while the frame is kept.
+    pub fn frame_error(&mut self, frame: EventId) -> Option<String> {
+        let summary = self.observer.as_mut()?.summary(frame);
+        let is_of_broker = matches!(summary.shape, FrameShape::KafkaResponse { .. });
+        summary.error.clone().filter(|_| is_of_broker)
     }
 
     fn card(&self, process: &Proc) -> ProcessCard {

@@ -6,7 +6,7 @@
 //!
 //! In ZooKeeper: `server.SessionTrackerImpl`, `server.ExpiryQueue`.
 
-use crate::base::{SortedMap, Span, Time, Timers};
+use crate::base::{Mutant, SortedMap, Span, Time, Timers, is_planted};
 
 /// What `ZooKeeperServer` mixes into a session id to make its password.
 const SUPER_SECRET: i64 = 0xb341_5c00;
@@ -73,7 +73,9 @@ impl SessionTracker {
         session.last_heard = now;
         session.timeout_ms = timeout_ms;
         let due = round_to_next_tick(now + Span::from_millis(u64::from(timeout_ms)), self.tick);
-        self.expiry.set(id, due);
+        if !is_planted(Mutant::NeverExpire) {
+            self.expiry.set(id, due);
+        }
         true
     }
 

@@ -9,6 +9,7 @@
 use super::acl_cache::{AclCache, OPEN_ACL_UNSAFE_ID};
 use super::path::{name_of, parent_of};
 use super::txn::{Txn, TxnHeader};
+use crate::base::mutant::{Mutant, is_planted};
 use crate::base::{SortedMap, SortedSet};
 use crate::wire::zookeeper::{Acl, KeeperCode, Stat, permission};
 use bytes::Bytes;
@@ -333,6 +334,9 @@ impl DataTree {
 
     /// Deletes the ephemeral znodes of a session that ended.
     pub(super) fn kill_session(&mut self, session: i64, zxid: i64, changes: &mut Vec<Change>) {
+        if is_planted(Mutant::KeepEphemerals) {
+            return;
+        }
         for path in self.ephemerals.remove(&session).unwrap_or_default() {
             // An ephemeral without a parent cannot be: a znode with children is never deleted.
             let _ = self.delete(&path, zxid, changes);

@@ -8,7 +8,7 @@
 
 use super::path::parent_of;
 use super::tree::Change;
-use crate::base::{ConnId, SortedMap, SortedSet};
+use crate::base::{ConnId, Mutant, SortedMap, SortedSet, is_planted};
 use crate::wire::zookeeper::event_type;
 
 /// The watches of one sort (data or children) on a server.
@@ -21,12 +21,18 @@ pub(super) struct WatchManager {
 impl WatchManager {
     /// Sets a watch; setting it again changes nothing.
     pub(super) fn add(&mut self, path: &str, conn: ConnId) {
+        if is_planted(Mutant::ForgetWatch) {
+            return;
+        }
         self.by_path.entry(path.to_owned()).or_default().insert(conn);
         self.by_conn.entry(conn).or_default().insert(path.to_owned());
     }
 
     /// Takes out the watches on `path`: whom to tell, in the order of connections.
     pub(super) fn take(&mut self, path: &str) -> SortedSet<ConnId> {
+        if is_planted(Mutant::KeepFiredWatch) {
+            return self.by_path.get(path).cloned().unwrap_or_default();
+        }
         let watchers = self.by_path.remove(path).unwrap_or_default();
         for conn in &watchers {
             if let Some(paths) = self.by_conn.get_mut(conn) {

@@ -3,9 +3,9 @@
 
 use kafkarium::base::{EventId, Span};
 use kafkarium::host::LocalHost;
-use kafkarium::host::simulation::{Faults, simulate};
+use kafkarium::host::simulation::{Faults, Report, replay, simulate, trace_hash};
 use kafkarium::world::check::{Checkers, Counts};
-use kafkarium::world::{Profile, World, WorldConfig, any_process};
+use kafkarium::world::{Profile, World, WorldConfig, any_process, file, share};
 
 /// The story, told to a sandbox of this seed: produce, kill a leader's broker and bring it back, cut
 /// another one's power, pause a third, lose a consumer, load the page again.
@@ -50,17 +50,39 @@ fn a_story_of_failures_is_the_same_however_it_is_cut() {
     assert_eq!(play(Span::from_micros(7_919)), (hash, counts, broken));
 }
 
+/// Each line of `tests/seeds.txt` is `SEED SECONDS` or `FILE` below `tests/seeds`.
 #[test]
-fn seeds_that_once_failed_stay_clean() {
-    let seeds = include_str!("../seeds.txt").lines().filter(|line| !line.starts_with('#'));
-    for line in seeds {
-        let mut words = line.split_whitespace();
-        let mut number = || words.next().and_then(|word| word.parse().ok()).expect("SEED SECONDS");
-        let (seed, wild) = (number(), Span::from_secs(number()));
-        let report = simulate(seed, wild, Faults::ALL);
-        assert!(report.panics.is_empty(), "seed {seed}: {:?}", report.panics);
-        assert!(report.safety.is_empty(), "seed {seed}: {:?}", report.safety);
-        assert!(report.liveness.is_empty(), "seed {seed}: {:?}", report.liveness);
-        assert_eq!(simulate(seed, wild, Faults::ALL).trace_hash, report.trace_hash);
+fn what_once_failed_stays_clean() {
+    let clean = |what: &str, report: &Report| {
+        assert!(report.panics.is_empty(), "{what}: {:?}", report.panics);
+        assert!(report.safety.is_empty(), "{what}: {:?}", report.safety);
+        assert!(report.liveness.is_empty(), "{what}: {:?}", report.liveness);
+    };
+    let lines = include_str!("../seeds.txt").lines();
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let Some((seed, seconds)) = line.split_once(' ') else {
+            let path = format!("{}/tests/seeds/{line}", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(path).expect("a file of tests/seeds");
+            let world = file::from_text(&text).expect("a world");
+            let epoch = world.epoch;
+            clean(line, &replay(world, epoch, |_| ()).report);
+            continue;
+        };
+        let wild = Span::from_secs(seconds.parse().expect("SECONDS"));
+        let report = simulate(seed.parse().expect("SEED"), wild, Faults::ALL).report;
+        clean(line, &report);
+    }
+}
+
+/// The link of a run holds all of it: whoever opens it sees the same trace.
+#[test]
+fn the_share_link_of_a_run_plays_the_same_trace() {
+    for seed in 0..4 {
+        let judged = simulate(seed, Span::from_secs(15), Faults::ALL);
+        assert!(judged.report.counts.acknowledged > 0, "seed {seed}");
+        let link = share::to_link(&judged.world).expect("it is short enough");
+        let world = share::from_link(&link).expect("a link of ours");
+        assert_eq!(world, judged.world, "seed {seed}");
+        assert_eq!(trace_hash(world, judged.end), judged.report.trace_hash, "seed {seed}");
     }
 }

@@ -186,6 +186,35 @@ fn a_slow_machine_is_slow_both_ways() {
 }
 
 #[test]
+fn a_reset_breaks_the_connections_of_a_machine_and_loses_what_was_under_way() {
+    let mut host = pair("server");
+    act(&mut host, 10, "reset server");
+    host.run_until(at(100));
+    // Frame 1 was under way, due at 12.
+    assert_eq!(notes(&host, 1), ["8 accepted client", "14 closed Reset"]);
+    assert_eq!(notes(&host, 2), ["8 opened", "14 closed Reset"]);
+    let mut host = pair("server");
+    act(&mut host, 10, "reset server server");
+    host.run_until(at(13));
+    assert_eq!(notes(&host, 1), ["8 accepted client", "12 frame 1"], "that is another connection");
+}
+
+#[test]
+fn a_fast_clock_wakes_its_processes_early_and_never_goes_back() {
+    let mut host = pair("server");
+    act(&mut host, 20, "clock client 200");
+    host.run_until(at(40));
+    // Frame 3 was due when the clock reads 28: at 24 of the world's time, and then every 5 ms.
+    let heard = ["12 frame 1", "22 frame 2", "28 frame 3", "33 frame 4", "38 frame 5"];
+    assert_eq!(notes(&host, 1)[1..], heard);
+    act(&mut host, 40, "clock client 100");
+    host.run_until(at(70));
+    // At 40 it reads 60, and frame 6 is due at 58 of it, which is 39 of the world's.
+    let heard = ["43 frame 6", "52 frame 7", "62 frame 8"];
+    assert_eq!(notes(&host, 1)[6..9], heard);
+}
+
+#[test]
 fn a_process_can_dial_itself() {
     let mut host = host(config(3, 1, &[]));
     host.run_until(host.world().epoch() + Span::from_secs(5));
@@ -272,6 +301,7 @@ fn impossible_actions_change_nothing_and_say_why() {
             "start x daemon",
             "\"daemon\" is not a program: broker, zookeeper, producer, consumer or admin",
         ),
+        ("clock server 5", "5 is not a speed of a clock: 10 to 1000 percent"),
         ("tell server seek t 0 0", "server does not take that command"),
     ] {
         let action: Action = action.parse().expect("an action");

@@ -13,6 +13,8 @@ fn actions() -> impl Strategy<Value = Vec<(u64, String)>> {
         prop::sample::select(["", "in", "out"].as_slice())
             .prop_map(|way| format!("isolate NAME {way}")),
         (0..5_000u64).prop_map(|us| format!("latency NAME {us}")),
+        (1..4u32).prop_map(|other| format!("reset NAME g{other}")),
+        (10..500u32).prop_map(|percent| format!("clock NAME {percent}")),
         Just("reload".to_owned()),
         Just("start late admin peers=g1,g2 wild=true".to_owned()),
     ];

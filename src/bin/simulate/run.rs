@@ -1,44 +1,41 @@
-//! What the simulator does: `simulate --seeds A..B --minutes M [--faults all|kill,power,pause,isolate] [--json] [--trace] [--quiet]`
-//! (or `--seconds S`; `--workload zookeeper` for an ensemble alone). Each seed is run twice and must give the same trace; seeds run side by side.
-//! Exit codes: 0 clean, 1 safety, 2 liveness, 3 panic, 4 not deterministic, 64 wrong arguments.
+//! What the simulator does: plays seeds side by side, tells what came of each, and of each failure the
+//! actions that it needs and a link that plays it in the page.
 
-use kafkarium::base::{Span, TraceEvent, TraceRecord};
+use super::arguments::{Arguments, USAGE, parse};
+use super::total::Total;
+use kafkarium::base::{TraceEvent, TraceRecord};
 use kafkarium::host::ensemble_simulation::simulate_ensemble;
-use kafkarium::host::simulation::{Faults, Report, simulate_watched};
-use kafkarium::world::check::Counts;
-use std::ops::Range;
+use kafkarium::host::simulation::{
+    Failure, Judged, Marks, Report, minimise, replay, simulate_marked, simulate_watched, trace_hash,
+};
+use kafkarium::world::{WorldConfig, file, share};
 use std::process::ExitCode;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
-
-/// What was asked for.
-#[derive(Clone)]
-struct Arguments {
-    seeds: Range<u64>,
-    wild: Span,
-    faults: Faults,
-    json: bool,
-    /// Print nothing of clean seeds but their sum.
-    quiet: bool,
-    /// Print every event but the frames.
-    trace: bool,
-    /// The ZooKeeper ensemble alone, instead of a Kafka cluster.
-    zookeeper: bool,
-}
+use std::time::Instant;
 
 pub fn main() -> ExitCode {
     let arguments = match parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
-        Err(problem) => {
-            eprintln!("simulate: {problem}");
-            eprintln!(
-                "usage: simulate --seeds A..B --minutes M [--faults all|none|kill,power,pause,isolate] [--workload kafka|zookeeper] [--json] [--trace] [--quiet]"
-            );
-            return ExitCode::from(64);
-        }
+        Err(problem) => return refuse(&problem),
     };
     // A panic of a process is reported with its seed; its place is worth a line, no more.
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
+    if let Some(name) = &arguments.mutant {
+        #[cfg(feature = "mutants")]
+        return super::hunt::run(name, arguments.seeds.clone());
+        #[cfg(not(feature = "mutants"))]
+        return refuse(&format!("{name}: this build has no planted faults (--features mutants)"));
+    }
+    if let Some(world) = &arguments.replay {
+        return match read_world(world) {
+            Ok(world) => {
+                let done = play(world, &arguments);
+                print(&done, &arguments);
+                ExitCode::from(done.code)
+            }
+            Err(problem) => refuse(&problem),
+        };
+    }
     let started = now();
     let mut total = Total::default();
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
@@ -46,7 +43,7 @@ pub fn main() -> ExitCode {
     let workers = if arguments.trace { 1 } else { workers.min(arguments.seeds.end.max(1)) };
     std::thread::scope(|scope| {
         // Worker w runs every seed that leaves the rest w, in order; they are read in the same order.
-        let runs: Vec<mpsc::Receiver<Run>> = (0..workers)
+        let runs: Vec<mpsc::Receiver<Done>> = (0..workers)
             .map(|worker| {
                 let (done, runs) = mpsc::channel();
                 let arguments = &arguments;
@@ -60,17 +57,28 @@ pub fn main() -> ExitCode {
             })
             .collect();
         for seed in arguments.seeds.clone() {
-            let Ok(run) = runs[(seed % workers) as usize].recv() else {
+            let Ok(done) = runs[(seed % workers) as usize].recv() else {
                 break;
             };
-            print(&run, &arguments);
-            total.add(&run);
+            print(&done, &arguments);
+            total.add(&done, arguments.twice);
         }
     });
     if !arguments.json {
         println!("{}", total.words(started.elapsed()));
     }
-    ExitCode::from(total.worst)
+    if arguments.marks {
+        match serde_json::to_string(&total.marks) {
+            Ok(line) => println!("{line}"),
+            Err(error) => eprintln!("simulate: {error}"),
+        }
+    }
+    ExitCode::from(total.code)
+}
+
+fn refuse(problem: &str) -> ExitCode {
+    eprintln!("simulate: {problem}\n{USAGE}");
+    ExitCode::from(64)
 }
 
 #[expect(clippy::disallowed_methods, reason = "how fast virtual time passed is told in real time")]
@@ -78,79 +86,135 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// A seed, run twice.
-struct Run {
-    report: Report,
-    /// The hash of the second run, where it is another one.
-    other_hash: Option<String>,
-    code: u8,
+/// A world from a file, or from a link when no file has that name.
+fn read_world(name: &str) -> Result<WorldConfig, String> {
+    match std::fs::read_to_string(name) {
+        Ok(text) => file::from_text(&text).map_err(|bad| format!("{name}: {bad}")),
+        Err(error) => {
+            let link = name.rsplit_once("world=").map_or(name, |(_, link)| link);
+            share::from_link(link).map_err(|bad| format!("{name}: {error}; as a link: {bad}"))
+        }
+    }
 }
 
-fn run(seed: u64, arguments: &Arguments) -> Run {
-    let report = run_once(seed, arguments, |record| {
-        if arguments.trace && !matches!(record.event, TraceEvent::FrameSent { .. }) {
+/// A seed that was run.
+pub struct Done {
+    pub report: Report,
+    /// How to play it again, for a Kafka cluster.
+    judged: Option<Judged>,
+    /// The hash of the second run, where it is another one.
+    other_hash: Option<String>,
+    pub code: u8,
+    /// What happened at all, where that is wanted.
+    pub marks: Option<Marks>,
+    /// What a person should know of a failure.
+    story: Vec<String>,
+}
+
+fn watch(arguments: &Arguments) -> impl FnMut(&TraceRecord) {
+    let is_told = arguments.trace;
+    move |record| {
+        if is_told && !matches!(record.event, TraceEvent::FrameSent { .. }) {
             let source = record.source.map(|source| source.to_string()).unwrap_or_default();
             println!("{} {source} {:?}", record.at, record.event);
         }
-    });
-    let again = run_once(seed, arguments, |_| ()).trace_hash;
-    let other_hash = Some(again).filter(|again| *again != report.trace_hash);
-    let code = match &report {
-        _ if !report.panics.is_empty() => 3,
-        _ if other_hash.is_some() => 4,
-        _ if !report.safety.is_empty() => 1,
-        _ if !report.liveness.is_empty() => 2,
-        _ => 0,
-    };
-    Run { report, other_hash, code }
+    }
 }
 
-fn run_once(seed: u64, arguments: &Arguments, watch: impl FnMut(&TraceRecord)) -> Report {
+fn run(seed: u64, arguments: &Arguments) -> Done {
+    let (wild, faults) = (arguments.wild, arguments.faults);
     if arguments.zookeeper {
-        simulate_ensemble(seed, arguments.wild, arguments.faults, watch)
+        let report = simulate_ensemble(seed, wild, faults, watch(arguments));
+        let again = arguments.twice.then(|| simulate_ensemble(seed, wild, faults, |_| ()));
+        return done(report, None, again.map(|again| again.trace_hash), arguments);
+    }
+    let (judged, marks) = if arguments.marks {
+        let (judged, marks) = simulate_marked(seed, wild, faults);
+        (judged, Some(marks))
     } else {
-        simulate_watched(seed, arguments.wild, arguments.faults, watch)
+        (simulate_watched(seed, wild, faults, watch(arguments)), None)
+    };
+    // As a link where it fits into one: so every seed also tries the links.
+    let again = arguments.twice.then(|| match share::to_link(&judged.world) {
+        Some(link) => share::from_link(&link).map_err(|bad| bad.to_string()),
+        None => file::from_text(&file::to_text(&judged.world)).map_err(|bad| bad.to_string()),
+    });
+    let again = again.map(|world| match world {
+        Ok(world) => trace_hash(world, judged.end),
+        Err(bad) => bad,
+    });
+    Done { marks, ..done(judged.report.clone(), Some(judged), again, arguments) }
+}
+
+fn play(world: WorldConfig, arguments: &Arguments) -> Done {
+    let epoch = world.epoch;
+    let judged = replay(world, epoch, watch(arguments));
+    done(judged.report.clone(), Some(judged), None, arguments)
+}
+
+fn done(
+    report: Report,
+    judged: Option<Judged>,
+    again: Option<String>,
+    arguments: &Arguments,
+) -> Done {
+    let other_hash = again.filter(|again| *again != report.trace_hash);
+    let code = match report.failure() {
+        Some(Failure::Panic) => 3,
+        _ if other_hash.is_some() => 4,
+        Some(Failure::Safety(_)) => 1,
+        Some(Failure::Liveness) => 2,
+        None => 0,
+    };
+    let mut done = Done { report, judged, other_hash, code, marks: None, story: Vec::new() };
+    if code != 0 {
+        tell(&mut done, arguments);
+    }
+    done
+}
+
+/// What a failure needs, and where it can be looked at.
+fn tell(done: &mut Done, arguments: &Arguments) {
+    let Done { report, judged, story, .. } = done;
+    let (seed, wild) = (report.seed, arguments.wild.as_millis() / 1_000);
+    let workload = if arguments.zookeeper { " --workload zookeeper" } else { "" };
+    if arguments.replay.is_none() {
+        story.push(format!(
+            "again: simulate{workload} --seeds {seed}..{} --seconds {wild}",
+            seed + 1
+        ));
+    }
+    let Some(judged) = judged else {
+        return;
+    };
+    let minimal = if arguments.minimise > 0 { minimise(judged, arguments.minimise) } else { None };
+    if let Some(minimal) = &minimal {
+        let before = judged.world.actions.iter().filter(|(at, _)| *at < judged.healed).count();
+        let (needed, runs) = (minimal.actions.len(), minimal.runs);
+        story.push(format!("{needed} of {before} actions are needed ({runs} runs):"));
+        for (at, action) in &minimal.actions {
+            let age = at.since(judged.world.epoch).as_micros() as f64 / 1_000.0;
+            story.push(format!("  at {age} {action}"));
+        }
+    }
+    let world = minimal.as_ref().map_or(&judged.world, |minimal| &minimal.judged.world);
+    match share::to_link(world) {
+        Some(link) => story.push(format!("in the page: ?world={link}")),
+        None => story.push("its world is too long for a link; --save keeps it".to_owned()),
+    }
+    if let Some(directory) = &arguments.save {
+        let path = directory.join(format!("seed-{seed}.world"));
+        let written = std::fs::create_dir_all(directory)
+            .and_then(|()| std::fs::write(&path, file::to_text(world)));
+        story.push(match written {
+            Ok(()) => format!("its world: {}", path.display()),
+            Err(error) => format!("{}: {error}", path.display()),
+        });
     }
 }
 
-/// What all seeds came to.
-#[derive(Default)]
-struct Total {
-    seeds: u64,
-    failed: u64,
-    virtual_seconds: u64,
-    counts: Counts,
-    excused_losses: u64,
-    worst: u8,
-}
-
-impl Total {
-    fn add(&mut self, run: &Run) {
-        self.seeds += 1;
-        self.failed += u64::from(run.code != 0);
-        // Each was run twice.
-        self.virtual_seconds += 2 * run.report.virtual_seconds;
-        self.counts.add(&run.report.counts);
-        self.excused_losses += run.report.excused_losses;
-        self.worst = if self.worst == 0 { run.code } else { self.worst };
-    }
-
-    fn words(&self, wall: Duration) -> String {
-        let Self { seeds, failed, virtual_seconds, counts, excused_losses, .. } = self;
-        let wall_ms = wall.as_millis().max(1);
-        let times = u128::from(*virtual_seconds) * 1_000 / wall_ms;
-        let Counts { elections, zookeeper_leaders, truncations, .. } = counts;
-        let Counts { rebalances, acknowledged, .. } = counts;
-        format!(
-            "{seeds} seeds twice, {failed} failed: {virtual_seconds} virtual seconds in {wall_ms} ms ({times} × life); \
-             {elections} elections, {zookeeper_leaders} ZooKeeper leaders, {truncations} truncations, {rebalances} rebalances, \
-             {acknowledged} acknowledged, {excused_losses} lost with excuse"
-        )
-    }
-}
-
-fn print(run: &Run, arguments: &Arguments) {
-    let Run { report, other_hash, code } = run;
+fn print(done: &Done, arguments: &Arguments) {
+    let Done { report, other_hash, code, story, .. } = done;
     if arguments.quiet && *code == 0 {
         return;
     }
@@ -190,66 +254,7 @@ fn print(run: &Run, arguments: &Arguments) {
     if let Some(other) = other_hash {
         println!("  not deterministic: {} and {other}", report.trace_hash);
     }
-    if *code != 0 {
-        let (seed, wild) = (report.seed, arguments.wild.as_millis() / 1_000);
-        let workload = if arguments.zookeeper { " --workload zookeeper" } else { "" };
-        println!("  again: simulate{workload} --seeds {seed}..{} --seconds {wild}", seed + 1);
+    for line in story {
+        println!("  {line}");
     }
-}
-
-fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let wild = Span::from_secs(120);
-    let (json, quiet, trace) = (false, false, false);
-    let mut arguments =
-        Arguments { seeds: 0..10, wild, faults: Faults::ALL, json, quiet, trace, zookeeper: false };
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));
-        match word.as_str() {
-            "--seeds" => {
-                let range = value()?;
-                let bad = || format!("{range:?} is not A..B");
-                let (from, to) = range.split_once("..").ok_or_else(bad)?;
-                arguments.seeds =
-                    from.parse().map_err(|_| bad())?..to.parse().map_err(|_| bad())?;
-            }
-            "--minutes" => arguments.wild = seconds(&value()?, 60)?,
-            "--seconds" => arguments.wild = seconds(&value()?, 1)?,
-            "--faults" => arguments.faults = faults(&value()?)?,
-            "--workload" => {
-                arguments.zookeeper = match value()?.as_str() {
-                    "kafka" => false,
-                    "zookeeper" => true,
-                    other => return Err(format!("{other:?} is not a workload")),
-                }
-            }
-            "--json" => arguments.json = true,
-            "--quiet" => arguments.quiet = true,
-            "--trace" => arguments.trace = true,
-            _ => return Err(format!("{word:?} is not an option")),
-        }
-    }
-    Ok(arguments)
-}
-
-fn seconds(text: &str, unit: u64) -> Result<Span, String> {
-    let number = text.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    // A year is more than anybody waits for, and fits.
-    let number = number.filter(|seconds| *seconds < 366 * 24 * 3_600);
-    number.map(Span::from_secs).ok_or_else(|| format!("{text:?} is not a number in range"))
-}
-
-fn faults(list: &str) -> Result<Faults, String> {
-    let mut faults = Faults::default();
-    for word in list.split(',') {
-        match word {
-            "all" => faults = Faults::ALL,
-            "none" => faults = Faults::default(),
-            "kill" => faults.kill = true,
-            "power" => faults.power = true,
-            "pause" => faults.pause = true,
-            "isolate" => faults.isolate = true,
-            _ => return Err(format!("{word:?} is not a fault")),
-        }
-    }
-    Ok(faults)
 }

@@ -6,6 +6,7 @@
 
 use super::partition_state::PartitionState;
 use super::replica_state::ReplicaState;
+use crate::base::mutant::{Mutant, is_planted};
 use crate::base::{BrokerId, Endpoint, SortedMap, SortedSet, TopicPartition};
 use crate::cluster::znode_data::{self, ReplicaAssignment};
 use crate::wire::Uuid;
@@ -59,7 +60,8 @@ impl Leadership {
 
     /// The next leadership: another leader or ISR, in the next leader epoch.
     pub fn next(&self, leader: i32, isr: Vec<i32>) -> Self {
-        Self { leader, isr, leader_epoch: self.leader_epoch + 1, ..self.clone() }
+        let leader_epoch = self.leader_epoch + i32::from(!is_planted(Mutant::KeepLeaderEpoch));
+        Self { leader, leader_epoch, isr, ..self.clone() }
     }
 
     /// What is written into the state znode.

@@ -4,7 +4,7 @@
 
 use super::context::{ControllerContext, Leadership};
 use crate::base::trace::ElectionReason;
-use crate::base::{SortedSet, TopicPartition};
+use crate::base::{Mutant, SortedSet, TopicPartition, is_planted};
 
 /// Why and how a leader is elected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,7 +58,8 @@ pub fn elect_offline(
     unclean_enabled: bool,
 ) -> Option<(i32, bool)> {
     let live_replicas = || assignment.iter().copied().filter(|id| live.contains(id));
-    let clean = live_replicas().find(|id| isr.contains(id)).map(|id| (id, false));
+    let in_sync = |id: &i32| isr.contains(id) || is_planted(Mutant::ElectOutOfIsr);
+    let clean = live_replicas().find(in_sync).map(|id| (id, false));
     clean.or_else(|| live_replicas().next().filter(|_| unclean_enabled).map(|id| (id, true)))
 }
 

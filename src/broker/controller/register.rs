@@ -9,6 +9,7 @@ use super::reassignment::ReassignmentStep;
 use super::request_batch::RequestBatch;
 use super::step::{Event, Step};
 use super::{Controller, ControllerContext};
+use crate::base::mutant::{Mutant, is_planted};
 use crate::base::trace::LogLevel;
 use crate::base::{BrokerId, TraceEvent};
 use crate::broker::action::Action;
@@ -21,6 +22,11 @@ use crate::wire::zookeeper::KeeperCode;
 
 /// Epoch before the first controller.
 const INITIAL_CONTROLLER_EPOCH: i32 = 0;
+
+/// The epoch of the controller after that of `last_epoch`.
+fn next(last_epoch: i32) -> i32 {
+    last_epoch + i32::from(!is_planted(Mutant::KeepControllerEpoch))
+}
 
 impl Controller {
     pub(super) fn begin_register(&mut self, step: Step) {
@@ -39,7 +45,7 @@ impl Controller {
                     ControllerRegistration { broker: BrokerId(self.me), timestamp_ms };
                 vec![Op::BecomeController {
                     registration: registration.to_json().into(),
-                    epoch: controller_epoch_to_data(last_epoch + 1).into(),
+                    epoch: controller_epoch_to_data(next(last_epoch)).into(),
                     epoch_zk_version: zk_version,
                 }]
             }
@@ -58,9 +64,9 @@ impl Controller {
             Step::ReadController => self.note_controller(&answer),
             Step::CreateControllerEpoch => self.go_on_with([Step::ReadControllerEpoch]),
             Step::Register { last_epoch, .. } => match answer {
-                Answer::Written { version } => self.take_office(last_epoch + 1, version),
+                Answer::Written { version } => self.take_office(next(last_epoch), version),
                 // Somebody else was faster, or we were and did not hear of it.
-                _ => self.go_on_with([Step::CheckRegistration { epoch: last_epoch + 1 }]),
+                _ => self.go_on_with([Step::CheckRegistration { epoch: next(last_epoch) }]),
             },
             _ => match answer {
                 Answer::Data { data, version: zk_version, .. } => {

@@ -4,6 +4,7 @@
 
 use super::state::GroupState;
 use super::{GroupAction, GroupCoordinator, TimerKey};
+use crate::base::mutant::{Mutant, is_planted};
 use crate::base::trace::LogLevel;
 use crate::base::{SortedMap, Time, TraceEvent};
 use crate::broker::action::{RequestContext, RequestToken};
@@ -147,12 +148,14 @@ impl GroupCoordinator {
 
     fn propagate_assignment(&mut self, id: &str) {
         let Some(group) = self.groups.get_mut(id) else { return };
+        let first = group.members.values().map(|member| member.assignment.clone()).next();
+        let shared = first.filter(|_| is_planted(Mutant::AssignEverythingToAll));
         let waiting: Vec<_> = group
             .members
             .values_mut()
             .filter_map(|member| {
                 let token = member.awaiting_sync.take()?;
-                let assignment = member.assignment.clone();
+                let assignment = shared.clone().unwrap_or_else(|| member.assignment.clone());
                 Some((token, member.id.clone(), assignment, member.session_timeout_ms))
             })
             .collect();

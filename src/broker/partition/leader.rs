@@ -5,7 +5,7 @@
 
 use super::{IsrState, Partition, Role, list};
 use crate::base::trace::LogLevel;
-use crate::base::{BrokerId, Time, TraceEvent};
+use crate::base::{BrokerId, Mutant, Time, TraceEvent, is_planted};
 use crate::broker::changes::{Changes, IsrProposal};
 use crate::disk::Volume;
 use crate::log::{AppendError, AppendInfo, AppendOrigin, LogError, StartOffsetReason};
@@ -115,6 +115,7 @@ impl Partition {
         });
         let least = counts.map(|(_, replica)| replica.log_end_offset).min();
         let end = self.log.log_end_offset();
+        let least = least.filter(|_| !is_planted(Mutant::HighWatermarkFromLeaderOnly));
         let to = least.map_or(end, |least| least.min(end));
         if to > self.high_watermark {
             self.set_high_watermark(to, changes);
@@ -196,6 +197,7 @@ impl Partition {
         let end = remote.get(&follower).map_or(-1, |replica| replica.log_end_offset);
         // Below the epoch's start the follower may lack what the former leader acknowledged.
         let in_sync = end >= self.high_watermark && end >= *start_offset;
+        let in_sync = in_sync || is_planted(Mutant::ExpandIsrEarly);
         if isr.contains(&follower) || !in_sync {
             return;
         }
@@ -337,7 +339,7 @@ impl Partition {
     pub fn produce_progress(&self, required_offset: i64) -> ProduceProgress {
         if !self.is_leader() {
             ProduceProgress::Failed(ErrorCode::NOT_LEADER_OR_FOLLOWER)
-        } else if self.high_watermark < required_offset {
+        } else if self.high_watermark < required_offset && !is_planted(Mutant::AckBeforeIsr) {
             ProduceProgress::Waiting
         } else if self.isr.maximal_len() < self.config.min_insync_replicas {
             ProduceProgress::Failed(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND)

@@ -3,6 +3,7 @@
 //! In Kafka: `Partition.readRecords`, `fetchOffsetForTimestamp`, `lastOffsetForLeaderEpoch`.
 
 use super::{Partition, Role};
+use crate::base::{Mutant, is_planted};
 use crate::disk::Volume;
 use crate::log::segment::Segment;
 use crate::wire::ErrorCode;
@@ -79,7 +80,8 @@ impl Partition {
                 return Ok(info);
             }
         }
-        let end = self.end_for(wanted.isolation);
+        let sees_all = is_planted(Mutant::ReadAboveHighWatermark);
+        let end = if sees_all { self.log.log_end_offset() } else { self.end_for(wanted.isolation) };
         let read =
             self.log.read(volume, wanted.fetch_offset, end, wanted.max_bytes, wanted.at_least_one);
         info.records = read.map_err(|_| ErrorCode::OFFSET_OUT_OF_RANGE)?;

@@ -4,6 +4,7 @@
 //! In Kafka: org.apache.kafka.clients.producer.internals.Sender.
 
 use super::{Completion, Producer, Tag};
+use crate::base::mutant::{Mutant, is_planted};
 use crate::base::trace::LogLevel;
 use crate::base::{SortedMap, TopicPartition, TraceEvent};
 use crate::client::producer_batch::{PendingRecord, ProducerBatch};
@@ -125,6 +126,7 @@ impl Producer {
                 Some(answer) if answer.error_code.is_ok() => {
                     self.complete(batch, answer.base_offset, ctx);
                 }
+                Some(_) if is_planted(Mutant::IgnoreProduceError) => self.complete(batch, 0, ctx),
                 Some(answer) => {
                     let PartitionProduceResponse { error_code, log_start_offset, .. } = answer;
                     let refusal = Refusal {

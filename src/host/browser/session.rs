@@ -13,7 +13,7 @@ use crate::host::protocol::{
     Era, FromConductor, NoticeLevel, OpenWorld, Persistence, Profile, Shown, ToConductor,
 };
 use crate::world::action::Action;
-use crate::world::{World, profile};
+use crate::world::{World, profile, share};
 use gloo::timers::future::TimeoutFuture;
 use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
@@ -178,12 +178,31 @@ impl Session {
                 let world = World::new(setup::sandbox(profile, era, seed));
                 self.open_kept(Some(world)).await;
             }
+            OpenWorld::Shared { link } => self.open_shared(&link).await,
             OpenWorld::Resume => self.open_kept(None).await,
         }
         if let Some(stage) = &mut self.stage {
             stage.play.start_afresh();
         }
         self.settle().await;
+    }
+
+    /// Plays the world of a share link from its first moment; what this origin keeps stays as it is.
+    async fn open_shared(&mut self, link: &str) {
+        match share::from_link(link) {
+            Ok(config) => {
+                let why = "A world from a link is played in memory; your own one is still kept.";
+                let persistence = Persistence::MemoryOnly { why: why.to_owned() };
+                self.begin(World::new(config), None, persistence, None);
+                if let Some(stage) = &mut self.stage {
+                    stage.warm_until = Time::ZERO;
+                }
+            }
+            Err(bad) => {
+                self.notice(NoticeLevel::Fault, bad.to_string());
+                self.open_kept(None).await;
+            }
+        }
     }
 
     /// Opens the world that this origin keeps, or `fresh` in its place.

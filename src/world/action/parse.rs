@@ -171,6 +171,14 @@ impl FromStr for Action {
     }
 }
 
+/// A word and the `KEY=VALUE` pairs behind it.
+pub(in crate::world) fn word_and_pairs(
+    text: &str,
+) -> Result<(String, Vec<(String, String)>), BadAction> {
+    let mut line = Line { words: split_words(text)?.into_iter(), last: Word::default() };
+    Ok((line.next("a word")?.text()?, line.pairs()?))
+}
+
 impl Line {
     /// The action whose first word is `verb`.
     fn action(&mut self, verb: &Word) -> Result<Action, BadAction> {
@@ -207,6 +215,15 @@ impl Line {
                 process: self.name()?,
                 file: self.next("a file")?.text()?,
                 position: self.next("a position")?.number()?,
+            },
+            "reset" => {
+                let machine = self.name()?;
+                let other = self.words.next().map(|word| word.text()).transpose()?;
+                Action::Reset { machine, other }
+            }
+            "clock" => Action::Clock {
+                machine: self.name()?,
+                percent: self.next("hundredths of the world's speed")?.number()?,
             },
             "supervisor" => match self.next("on or off")? {
                 word if word.is("on") => Action::Supervisor(true),

@@ -220,6 +220,9 @@ fn action() -> impl Strategy<Value = Action> {
             file,
             position
         }),
+        (text(), prop::option::of(text()))
+            .prop_map(|(machine, other)| Action::Reset { machine, other }),
+        (text(), any::<u32>()).prop_map(|(machine, percent)| Action::Clock { machine, percent }),
         any::<bool>().prop_map(Action::Supervisor),
         (text(), text(), pairs()).prop_map(|(name, program, properties)| Action::Spawn {
             name,

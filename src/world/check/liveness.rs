@@ -5,10 +5,13 @@ use crate::node::{ProcessView, view::BrokerView};
 
 /// What has not converged yet, as sentences; nothing once all brokers run, one of them is the
 /// controller, every ISR is full, every group is stable and no consumer lags. Nothing is asked of
-/// the replicas of `excused` partitions.
+/// the replicas of `excused` partitions. `before` are the log end offsets of some time ago
+/// ([`log_end_offsets`]): a high watermark must have come that far, for consumers that go on
+/// committing keep it from ever reaching the end.
 pub fn unfinished(
     brokers_expected: usize,
     views: &[&ProcessView],
+    before: &SortedMap<TopicPartition, i64>,
     excused: &SortedSet<TopicPartition>,
 ) -> Vec<String> {
     let mut left = Vec::new();
@@ -38,7 +41,8 @@ pub fn unfinished(
                 let (partition, isr) = (&replica.partition, &replica.isr);
                 left.push(format!("{partition}: the ISR is {isr:?}"));
             }
-            if replica.high_watermark < replica.log_end_offset {
+            let end = before.get(&replica.partition).copied().unwrap_or(replica.log_end_offset);
+            if replica.high_watermark < end.min(replica.log_end_offset) {
                 let (partition, hw, leo) =
                     (&replica.partition, replica.high_watermark, replica.log_end_offset);
                 left.push(format!("{partition}: high watermark {hw} of {leo}"));
@@ -84,4 +88,15 @@ pub fn unfinished(
         }
     }
     left
+}
+
+/// Where the logs of the leaders end, by partition.
+pub fn log_end_offsets(views: &[&ProcessView]) -> SortedMap<TopicPartition, i64> {
+    let brokers = views.iter().filter_map(|view| match view {
+        ProcessView::Broker(broker) => Some(broker),
+        _ => None,
+    });
+    let replicas = brokers.flat_map(|broker| &broker.replicas);
+    let leaders = replicas.filter(|replica| replica.is_leader);
+    leaders.map(|replica| (replica.partition.clone(), replica.log_end_offset)).collect()
 }

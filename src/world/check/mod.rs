@@ -18,7 +18,7 @@ pub use ensemble::AgreedTransactions;
 pub use histories::ClientHistories;
 pub use idempotence::NoDuplicateFromIdempotent;
 pub use leaders::SingleLeader;
-pub use liveness::unfinished;
+pub use liveness::{log_end_offsets, unfinished};
 pub use logs::check_logs;
 pub use loss::NoAckedLoss;
 pub(in crate::world) use loss::partition_of;

@@ -117,7 +117,7 @@ impl Network {
         Some(SentFrame { event, conn: id, side, to })
     }
 
-    /// The send buffer is full: both ends lose the connection.
+    /// Both ends lose the connection: the send buffer is full, or a fault says so.
     fn break_connection(&mut self, id: ConnId, at: Time, cause: Cause, trace: &mut TraceLog) {
         let Some(mut connection) = self.connections.remove(&id) else {
             return;
@@ -129,6 +129,27 @@ impl Network {
         self.connections.insert(id, connection);
         for side in [Side::Opener, Side::Acceptor] {
             self.push(id, side, at, cause.clone(), What::Close(CloseReason::Reset));
+        }
+    }
+
+    /// The connections of `machine` with other machines, or with `other` alone, break: both ends
+    /// hear of it, and what was under way is lost.
+    pub fn reset(
+        &mut self,
+        at: Time,
+        machine: MachineId,
+        other: Option<MachineId>,
+        cause: &Cause,
+        trace: &mut TraceLog,
+    ) {
+        let hit = self.connections.iter().filter(|(_, connection)| {
+            let [a, b] = &connection.ends;
+            let between = |one, two| one == machine && other.map_or(two != one, |it| it == two);
+            !connection.broken && (between(a.machine, b.machine) || between(b.machine, a.machine))
+        });
+        let hit: Vec<ConnId> = hit.map(|(id, _)| *id).collect();
+        for id in hit {
+            self.break_connection(id, at, cause.clone(), trace);
         }
     }
 

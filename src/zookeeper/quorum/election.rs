@@ -4,6 +4,7 @@
 //!
 //! In ZooKeeper: `server.quorum.FastLeaderElection`.
 
+use crate::base::mutant::{Mutant, is_planted};
 use crate::base::{SortedMap, Span, Time};
 
 /// How long a winner is waited on for a better vote (`finalizeWait`), and the first pause before a
@@ -112,6 +113,9 @@ impl Election {
         self.logical_clock += 1;
         self.state = PeerState::Looking;
         self.own = Candidate { peer_epoch, zxid, leader: self.me };
+        if is_planted(Mutant::ElectAnybody) {
+            self.own = Candidate { peer_epoch: 0, zxid: 0, leader: self.me };
+        }
         self.candidate = self.own;
         self.received.clear();
         self.settled.clear();

@@ -9,6 +9,7 @@ use super::super::pipeline::{Asked, Client};
 use super::super::server::ZooKeeperServer;
 use super::super::txn::{self, Txn, TxnHeader};
 use super::peer::Role;
+use crate::base::mutant::{Mutant, is_planted};
 use crate::base::trace::LogLevel;
 use crate::base::{ConnId, Endpoint, SortedMap, Span, Time, TraceEvent};
 use crate::node::Ctx;
@@ -259,7 +260,7 @@ impl ZooKeeperServer {
     fn truncate(&mut self, zxid: i64, ctx: &mut Ctx) -> Result<(), DatabaseError> {
         let text = format!("Truncating log to get in sync with the leader 0x{zxid:x}");
         ctx.log(LogLevel::Warn, LEARNER, text);
-        if self.database.truncate(zxid, ctx)? {
+        if is_planted(Mutant::KeepUncommittedTail) || self.database.truncate(zxid, ctx)? {
             return Ok(());
         }
         if let Some(peer) = &mut self.peer {

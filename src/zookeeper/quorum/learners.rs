@@ -10,6 +10,7 @@ use super::super::txn;
 use super::leader::{LEADER, Leader, Stage, Syncer};
 use super::peer::{Peer, Role};
 use super::sync::{Plan, plan};
+use crate::base::mutant::{Mutant, is_planted};
 use crate::base::trace::LogLevel;
 use crate::base::{ConnId, SortedSet, Time};
 use crate::node::Ctx;
@@ -201,7 +202,8 @@ impl ZooKeeperServer {
             return Ok(());
         }
         if epoch >= 0 {
-            if (epoch, packet.zxid) > (own_epoch, own_zxid) {
+            let is_ahead = (epoch, packet.zxid) > (own_epoch, own_zxid);
+            if is_ahead && !is_planted(Mutant::ElectAnybody) {
                 let why = format!("Follower sid: {id} is ahead of the leader");
                 return self.look(Some(why), ctx);
             }

@@ -7,7 +7,7 @@ use e2e::{Browser, Site};
 use kafkarium::base::{EventId, Span, Time};
 use kafkarium::host::LocalHost;
 use kafkarium::world::check::{Checkers, Counts};
-use kafkarium::world::{Profile, World, WorldConfig, any_process};
+use kafkarium::world::{Action, Profile, World, WorldConfig, any_process, share};
 use serde_json::Value;
 
 /// What is done to the sandbox; `tests/it/cluster_runs.rs` plays the same.
@@ -26,13 +26,21 @@ fn lines() -> impl Iterator<Item = &'static str> {
     FAILURES.lines().filter(|line| !line.starts_with('#'))
 }
 
+/// The sandbox with what is done to it.
+fn story() -> WorldConfig {
+    let mut config = WorldConfig::sandbox(Profile::Teaching, SEED);
+    for line in lines() {
+        let Action::At { age, action } = line.parse().expect("an action") else {
+            panic!("{line}: it has no time")
+        };
+        config.actions.push((config.epoch + age, *action));
+    }
+    config
+}
+
 /// The hash, the number of events and what happened, on this machine, up to `clock`.
 fn natively(clock: Time) -> (String, u64, Counts) {
-    let mut world = World::new(WorldConfig::sandbox(Profile::Teaching, SEED));
-    for line in lines() {
-        world.act(line.parse().expect("an action")).expect("its time is to come");
-    }
-    let mut host = LocalHost::new(world, any_process::launch);
+    let mut host = LocalHost::new(World::new(story()), any_process::launch);
     let mut checkers = Checkers::default();
     let mut seen = EventId(0);
     while host.world().clock() < clock {
@@ -48,18 +56,15 @@ fn clock(view: &Value) -> Time {
     Time::from_micros(view["picture_us"].as_u64().expect("the picture's time"))
 }
 
-#[test]
-fn a_browser_traces_what_this_machine_traces() {
-    let site = Site::of_dist();
-    let browser = Browser::open();
-    browser.goto(&format!("{}?seed={SEED}", site.url()));
-    let begun = browser.wait_for("the first picture", || {
+fn first_picture(browser: &Browser) -> Value {
+    browser.wait_for("the first picture", || {
         let view = browser.try_execute("return window.kafkarium.view();", &[]).ok()?;
         view["picture_us"].is_u64().then_some(view)
-    });
-    for line in lines() {
-        assert_eq!(browser.act(line), "done", "{line}");
-    }
+    })
+}
+
+/// Plays to the end of the story and compares; the last view.
+fn assert_same_trace(browser: &Browser, begun: &Value) -> Value {
     browser.execute(CHOOSE_SPEED, &["0".into()]);
     let epoch = begun["epoch_us"].as_u64().expect("the world's beginning");
     let end = Time::from_micros(epoch) + AGE;
@@ -72,7 +77,6 @@ fn a_browser_traces_what_this_machine_traces() {
         let view = browser.view();
         (view["playing"] == false).then_some(view)
     });
-    assert!(view["persistence"].as_str().is_some_and(|kept| kept.starts_with("Kept")), "{view}");
     let (hash, events, counts) = natively(clock(&view));
     assert_eq!(
         (&view["events"], &view["trace_hash"]),
@@ -82,4 +86,43 @@ fn a_browser_traces_what_this_machine_traces() {
     assert!(counts.elections > 0 && counts.truncations > 0 && counts.rebalances > 0, "{counts:?}");
     assert!(counts.file_cuts > 0 && counts.session_expiries > 0, "{counts:?}");
     browser.assert_no_console_errors();
+    view
+}
+
+#[test]
+fn a_browser_traces_what_this_machine_traces() {
+    let site = Site::of_dist();
+    let browser = Browser::open();
+    browser.goto(&format!("{}?seed={SEED}", site.url()));
+    let begun = first_picture(&browser);
+    for line in lines() {
+        assert_eq!(browser.act(line), "done", "{line}");
+    }
+    let view = assert_same_trace(&browser, &begun);
+    assert!(view["persistence"].as_str().is_some_and(|kept| kept.starts_with("Kept")), "{view}");
+}
+
+/// A link holds the whole story: nobody does anything but open it.
+#[test]
+fn a_share_link_plays_its_world_with_its_actions_at_their_times() {
+    let site = Site::of_dist();
+    let browser = Browser::open();
+    let link = share::to_link(&story()).expect("it is short enough");
+    browser.goto(&format!("{}?world={link}", site.url()));
+    let begun = first_picture(&browser);
+    let view = assert_same_trace(&browser, &begun);
+    assert!(view["persistence"].as_str().is_some_and(|kept| kept.starts_with("Memory")), "{view}");
+}
+
+#[test]
+fn a_broken_share_link_says_so_and_the_own_world_opens() {
+    let site = Site::of_dist();
+    let browser = Browser::open();
+    browser.goto(&format!("{}?world=1.broken", site.url()));
+    let begun = first_picture(&browser);
+    assert!(begun["persistence"].as_str().is_some_and(|kept| kept.starts_with("Kept")), "{begun}");
+    browser.wait_for("the notice", || {
+        let text = browser.execute("return document.body.innerText;", &[]);
+        text.as_str().is_some_and(|text| text.contains("This link is damaged")).then_some(())
+    });
 }

@@ -1,0 +1,245 @@
+//! Faults at random instants, each undone some time later. How often, how long, how many at once and
+//! of which kinds is the seed's taste; so is whom they hit: anybody, or whoever leads just now.
+
+use super::faults::Faults;
+use super::run::Run;
+use super::setting;
+use crate::base::{Rng, Span, Time, TraceRecord};
+use crate::node::{Command, ProcessView, Program};
+use crate::world::Action;
+
+/// Kinds of faults.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Kill,
+    Stop,
+    Power,
+    Pause,
+    Isolate,
+    Latency,
+    Reset,
+    Clock,
+    Churn,
+    Admin,
+}
+
+/// Whom a fault hits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Target {
+    Anybody,
+    Broker,
+    Controller,
+    Coordinator,
+    PartitionLeader,
+    ZooKeeper,
+    ZooKeeperLeader,
+}
+
+/// Most consumers and topics that a run may have.
+const CONSUMERS_MAX: usize = 7;
+const TOPICS_MAX: usize = 5;
+
+/// The faults of a seed.
+pub(super) struct Chaos {
+    rng: Rng,
+    kinds: Vec<(Kind, u64)>,
+    targets: Vec<(Target, u64)>,
+    /// Longest time between two faults, in µs.
+    pause_max: u64,
+    /// Longest time until a fault is undone, in µs.
+    repair_max: u64,
+    most_at_once: usize,
+    topics_made: usize,
+}
+
+impl Chaos {
+    /// The taste of `seed`, within `faults`.
+    pub fn new(seed: u64, faults: Faults) -> Self {
+        let mut rng = Rng::new(seed).fork("simulation chaos");
+        let all = [
+            (Kind::Kill, faults.kill),
+            (Kind::Stop, faults.kill),
+            (Kind::Power, faults.power),
+            (Kind::Pause, faults.pause),
+            (Kind::Isolate, faults.isolate),
+            (Kind::Latency, faults.latency),
+            (Kind::Reset, faults.reset),
+            (Kind::Clock, faults.clock),
+            (Kind::Churn, faults.churn),
+            (Kind::Admin, faults.admin),
+        ];
+        let mut weigh =
+            |wanted: bool| if wanted && rng.chance(700) { rng.between(1, 10) } else { 0 };
+        let kinds = all.map(|(kind, wanted)| (kind, weigh(wanted)));
+        let targets = [
+            Target::Anybody,
+            Target::Broker,
+            Target::Controller,
+            Target::Coordinator,
+            Target::PartitionLeader,
+            Target::ZooKeeper,
+            Target::ZooKeeperLeader,
+        ];
+        let mut targets: Vec<_> = targets.map(|target| (target, weigh(true))).to_vec();
+        targets.push((Target::Anybody, 1));
+        Self {
+            kinds: kinds.to_vec(),
+            targets,
+            // Some runs are calm, some are wild, and in most the cluster works now and then.
+            pause_max: *rng.pick(&[3_000_000, 10_000_000, 40_000_000]).unwrap_or(&10_000_000),
+            repair_max: *rng.pick(&[1_000_000, 8_000_000, 30_000_000]).unwrap_or(&8_000_000),
+            most_at_once: *rng.pick(&[1, 2, 5]).unwrap_or(&1),
+            rng,
+            topics_made: 0,
+        }
+    }
+
+    /// Makes faults until `end`; how many.
+    pub fn rage<W: FnMut(&TraceRecord)>(&mut self, run: &mut Run<W>, end: Time) -> u64 {
+        let mut undo: Vec<(Time, Action)> = Vec::new();
+        let mut made = 0;
+        let mut next = run.clock();
+        loop {
+            next += Span::from_micros(self.rng.between(1, self.pause_max));
+            undo.sort_by_key(|(at, _)| *at);
+            while let Some((at, action)) = undo.first().cloned().filter(|(at, _)| *at <= next) {
+                undo.remove(0);
+                run.until(at.min(end));
+                run.act(action);
+                run.remind();
+            }
+            if next >= end {
+                run.until(end);
+                return made;
+            }
+            run.until(next);
+            if undo.len() < self.most_at_once
+                && let Some((action, repair)) = self.fault(run)
+                && run.act(action)
+            {
+                made += 1;
+                let later = Span::from_micros(self.rng.between(1, self.repair_max));
+                undo.extend(repair.map(|repair| (next + later, repair)));
+            }
+        }
+    }
+
+    fn fault<W: FnMut(&TraceRecord)>(&mut self, run: &Run<W>) -> Option<(Action, Option<Action>)> {
+        let kind = weighted(&mut self.rng, &self.kinds)?;
+        if kind == Kind::Churn {
+            return self.churn(run);
+        }
+        if kind == Kind::Admin {
+            return self.administration(run);
+        }
+        let target = weighted(&mut self.rng, &self.targets)?;
+        let name = self.name_of(target, run)?;
+        let again = name.clone();
+        Some(match kind {
+            Kind::Kill => (Action::Kill(name), Some(Action::Restart(again))),
+            Kind::Stop => (Action::Stop(name), Some(Action::Restart(again))),
+            Kind::Power => (Action::PowerOff(name), Some(Action::PowerOn(again))),
+            Kind::Pause => (Action::Pause(name), Some(Action::Resume(again))),
+            Kind::Isolate => {
+                let ways = [(true, true), (true, false), (false, true)];
+                let (inbound, outbound) = *self.rng.pick(&ways)?;
+                (Action::Isolate { machine: name, inbound, outbound }, Some(Action::Heal(again)))
+            }
+            Kind::Latency => {
+                let latency = Span::from_micros(self.rng.between(20_000, 3_000_000));
+                let back = Action::Latency { machine: again, latency: Span::ZERO };
+                (Action::Latency { machine: name, latency }, Some(back))
+            }
+            Kind::Reset => {
+                let other = self.name_of(Target::Anybody, run).filter(|other| *other != name);
+                let other = other.filter(|_| self.rng.chance(500));
+                (Action::Reset { machine: name, other }, None)
+            }
+            Kind::Clock => {
+                let percent = *self.rng.pick(&[50, 90, 110, 150, 200, 400])?;
+                let back = Action::Clock { machine: again, percent: 100 };
+                (Action::Clock { machine: name, percent }, Some(back))
+            }
+            Kind::Churn | Kind::Admin => return None,
+        })
+    }
+
+    fn name_of<W: FnMut(&TraceRecord)>(&mut self, target: Target, run: &Run<W>) -> Option<String> {
+        let named = |program: Option<Program>| -> Vec<String> {
+            let specs = run.world().specs();
+            let hit = specs.filter(|spec| program.is_none_or(|program| spec.program == program));
+            hit.map(|spec| spec.name.clone()).collect()
+        };
+        let seen = |is_hit: fn(&ProcessView) -> bool| -> Vec<String> {
+            let views = run.views().into_iter();
+            views.filter(|(_, view)| is_hit(view)).map(|(name, _)| name.to_owned()).collect()
+        };
+        let names = match target {
+            Target::Anybody => named(None),
+            Target::Broker => named(Some(Program::Broker)),
+            Target::ZooKeeper => named(Some(Program::ZooKeeper)),
+            Target::Controller => seen(
+                |view| matches!(view, ProcessView::Broker(broker) if broker.controller_epoch.is_some()),
+            ),
+            Target::Coordinator => seen(
+                |view| matches!(view, ProcessView::Broker(broker) if !broker.groups.is_empty()),
+            ),
+            Target::PartitionLeader => seen(|view| {
+                matches!(view, ProcessView::Broker(broker)
+                    if broker.replicas.iter().any(|replica| replica.is_leader))
+            }),
+            Target::ZooKeeperLeader => seen(
+                |view| matches!(view, ProcessView::ZooKeeper(server) if server.role == "leader"),
+            ),
+        };
+        self.rng.pick(&names).cloned()
+    }
+
+    /// A member of a group leaves for a while, or a new one comes.
+    fn churn<W: FnMut(&TraceRecord)>(&mut self, run: &Run<W>) -> Option<(Action, Option<Action>)> {
+        let specs = run.world().specs().filter(|spec| spec.program == Program::Consumer);
+        let consumers: Vec<_> = specs.cloned().collect();
+        let model = self.rng.pick(&consumers)?;
+        if consumers.len() < CONSUMERS_MAX && self.rng.chance(300) {
+            let own = model.properties.0.iter().filter(|(key, _)| *key != "client.id");
+            return Some((
+                Action::Spawn {
+                    name: format!("consumer-{}", consumers.len() + 1),
+                    program: Program::Consumer.word().to_owned(),
+                    properties: own.map(|(key, value)| (key.clone(), value.clone())).collect(),
+                },
+                None,
+            ));
+        }
+        let name = model.name.clone();
+        Some((Action::Stop(name.clone()), Some(Action::Restart(name))))
+    }
+
+    /// A topic is created.
+    fn administration<W: FnMut(&TraceRecord)>(
+        &mut self,
+        run: &Run<W>,
+    ) -> Option<(Action, Option<Action>)> {
+        if self.topics_made >= TOPICS_MAX {
+            return None;
+        }
+        self.topics_made += 1;
+        let brokers = run.world().specs().filter(|spec| spec.program == Program::Broker).count();
+        let name = format!("extra-{}", self.topics_made);
+        let command: Command = setting::topic(&name, brokers, &mut self.rng);
+        Some((Action::Tell { process: super::run::ADMIN.to_owned(), command }, None))
+    }
+}
+
+/// One of `items` with a chance in proportion to its weight.
+fn weighted<T: Copy>(rng: &mut Rng, items: &[(T, u64)]) -> Option<T> {
+    let total: u64 = items.iter().map(|(_, weight)| weight).sum();
+    let mut place = if total == 0 { return None } else { rng.below(total) };
+    for (item, weight) in items {
+        match place.checked_sub(*weight) {
+            Some(rest) => place = rest,
+            None => return Some(*item),
+        }
+    }
+    None
+}
