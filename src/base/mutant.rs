@@ -11,10 +11,6 @@ pub enum Mutant {
     HighWatermarkFromLeaderOnly,
     /// A replica that becomes a follower keeps what its leader does not have.
     SkipTruncation,
-    /// A follower is let into the ISR before it has caught up.
-    ExpandIsrEarly,
-    /// Laggards no longer count as soon as the leader wants them out of the ISR.
-    ShrinkBeforeController,
     /// Consumers read what is not committed.
     ReadAboveHighWatermark,
     /// Any live replica is elected, in sync or not.
@@ -25,6 +21,14 @@ pub enum Mutant {
     KeepControllerEpoch,
     /// Each member is told the whole group's assignment.
     AssignEverythingToAll,
+    /// Commits are taken whoever sends them.
+    FencedMemberCommits,
+    /// All offsets of a topic are stored for its first partition.
+    CommitToFirstPartition,
+    /// Nobody is told what was committed.
+    ForgetCommittedOffsets,
+    /// A consumer commits one record more than it has read.
+    CommitAhead,
     /// A consumer drops the last record of what it fetched.
     SkipFetchedRecord,
     /// A producer takes a failed batch for acknowledged.
@@ -39,14 +43,10 @@ pub enum Mutant {
     NeverExpire,
     /// The end of a session leaves its ephemeral znodes.
     KeepEphemerals,
-    /// The leader of an ensemble commits without a quorum.
-    CommitWithoutQuorum,
+    /// A follower of an ensemble leaves out every third change of data.
+    FollowerSkipsChange,
     /// The longer history does not count in an election.
     ElectAnybody,
-    /// A server takes sessions that have seen more than it has.
-    TakeNewerSession,
-    /// A follower keeps what its new leader does not have.
-    KeepUncommittedTail,
 }
 
 /// Plants `mutant` on this thread from now on, or none.
@@ -68,7 +68,7 @@ pub fn is_planted(mutant: Mutant) -> bool {
 
 /// Whether `mutant` is planted: never, in this build.
 #[cfg(not(feature = "mutants"))]
-#[inline(always)]
+#[inline]
 pub const fn is_planted(_: Mutant) -> bool {
     false
 }

@@ -2,6 +2,7 @@
 //!
 //! In Kafka: org.apache.kafka.clients.consumer.internals.SubscriptionState.
 
+use crate::base::mutant::{Mutant, is_planted};
 use crate::base::{SortedMap, Time, TopicPartition};
 
 /// Where a partition's position comes from.
@@ -147,7 +148,8 @@ impl Subscriptions {
     /// Positions of all partitions that have one: what a commit stores.
     pub fn all_consumed(&self) -> SortedMap<TopicPartition, OffsetAndEpoch> {
         let positions = self.owned.iter().filter_map(|(partition, owned)| {
-            let offset = OffsetAndEpoch { offset: owned.position()?, epoch: owned.offset_epoch };
+            let offset = owned.position()? + i64::from(is_planted(Mutant::CommitAhead));
+            let offset = OffsetAndEpoch { offset, epoch: owned.offset_epoch };
             Some((partition.clone(), offset))
         });
         positions.collect()

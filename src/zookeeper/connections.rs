@@ -9,7 +9,6 @@ use super::pipeline::{Asked, Client};
 use super::server::{ZOO_KEEPER_SERVER, ZooKeeperServer};
 use super::session::password_of;
 use super::watch::WatchEvent;
-use crate::base::mutant::{Mutant, is_planted};
 use crate::base::trace::LogLevel;
 use crate::base::{ConnId, Endpoint, TraceEvent};
 use crate::node::Ctx;
@@ -211,7 +210,7 @@ impl ZooKeeperServer {
             return Ok(());
         }
         let last_zxid = self.database.tree.last_processed_zxid;
-        if request.last_zxid_seen > last_zxid && !is_planted(Mutant::TakeNewerSession) {
+        if request.last_zxid_seen > last_zxid {
             let from = self.connections.get(&conn).map_or("", |connection| &connection.from);
             let text = format!(
                 "Refusing session request for client /{from} as it has seen zxid 0x{:x} our last \

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// How it is used.
 pub const USAGE: &str = "\
 usage: simulate --seeds A..B [--minutes M | --seconds S] [--faults LIST] [--workload kafka|zookeeper]
-                [--twice] [--marks] [--json] [--quiet] [--trace] [--minimise RUNS] [--save DIR]
+                [--twice] [--marks FILE] [--json] [--quiet] [--trace] [--minimise RUNS] [--save DIR]
        simulate --mutant NAME [--seeds A..B]   (in builds with --features mutants)
        simulate --replay FILE-OR-LINK [--trace] [--json]
 
@@ -17,7 +17,7 @@ usage: simulate --seeds A..B [--minutes M | --seconds S] [--faults LIST] [--work
   --faults LIST     all, none, or some of kill, power, pause, isolate, latency, reset, clock, churn, admin
   --workload W      a Kafka cluster, or a ZooKeeper ensemble alone
   --twice           plays each run again from its share link; its trace must be the same
-  --marks           what happened at all over all seeds, as one JSON object at the end
+  --marks FILE      writes what happened at all over all seeds, as one JSON object
   --json            one JSON object a seed
   --quiet           nothing of clean seeds but their sum
   --trace           every event but the frames
@@ -36,8 +36,8 @@ pub struct Arguments {
     pub faults: Faults,
     /// Play each run again.
     pub twice: bool,
-    /// Tell what happened at all.
-    pub marks: bool,
+    /// Where to write what happened at all.
+    pub marks: Option<PathBuf>,
     pub json: bool,
     /// Print nothing of clean seeds but their sum.
     pub quiet: bool,
@@ -62,7 +62,7 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Strin
         wild: Span::from_secs(120),
         faults: Faults::ALL,
         twice: false,
-        marks: false,
+        marks: None,
         json: false,
         quiet: false,
         trace: false,
@@ -95,7 +95,7 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Strin
             "--mutant" => arguments.mutant = Some(value()?),
             "--replay" => arguments.replay = Some(value()?),
             "--twice" => arguments.twice = true,
-            "--marks" => arguments.marks = true,
+            "--marks" => arguments.marks = Some(value()?.into()),
             "--json" => arguments.json = true,
             "--quiet" => arguments.quiet = true,
             "--trace" => arguments.trace = true,

@@ -67,10 +67,10 @@ pub fn main() -> ExitCode {
     if !arguments.json {
         println!("{}", total.words(started.elapsed()));
     }
-    if arguments.marks {
-        match serde_json::to_string(&total.marks) {
-            Ok(line) => println!("{line}"),
-            Err(error) => eprintln!("simulate: {error}"),
+    if let Some(path) = &arguments.marks {
+        let text = serde_json::to_string(&total.marks).unwrap_or_default();
+        if let Err(error) = std::fs::write(path, text) {
+            return refuse(&format!("{}: {error}", path.display()));
         }
     }
     ExitCode::from(total.code)
@@ -128,7 +128,7 @@ fn run(seed: u64, arguments: &Arguments) -> Done {
         let again = arguments.twice.then(|| simulate_ensemble(seed, wild, faults, |_| ()));
         return done(report, None, again.map(|again| again.trace_hash), arguments);
     }
-    let (judged, marks) = if arguments.marks {
+    let (judged, marks) = if arguments.marks.is_some() {
         let (judged, marks) = simulate_marked(seed, wild, faults);
         (judged, Some(marks))
     } else {

@@ -5,6 +5,7 @@
 use super::metadata::CommittedOffset;
 use super::state::GroupState;
 use super::{GroupAction, GroupCoordinator};
+use crate::base::mutant::{Mutant, is_planted};
 use crate::base::{SortedMap, Time, TopicPartition};
 use crate::broker::action::RequestContext;
 use crate::broker::metadata_cache::MetadataCache;
@@ -106,7 +107,9 @@ pub(super) fn fetched(
 ) -> OffsetFetchResponsePartition {
     OffsetFetchResponsePartition {
         partition_index,
-        committed_offset: committed.map_or(INVALID_OFFSET, |one| one.offset),
+        committed_offset: committed
+            .filter(|_| !is_planted(Mutant::ForgetCommittedOffsets))
+            .map_or(INVALID_OFFSET, |one| one.offset),
         committed_leader_epoch: committed.map_or(-1, |one| one.leader_epoch),
         metadata: Some(committed.map(|one| one.metadata.clone()).unwrap_or_default()),
         error_code,

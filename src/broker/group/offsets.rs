@@ -8,6 +8,7 @@ use super::records;
 use super::state::GroupState;
 use super::store::Pending;
 use super::{GroupAction, GroupCoordinator};
+use crate::base::mutant::{Mutant, is_planted};
 use crate::base::{Time, TopicPartition, TraceEvent};
 use crate::broker::action::{AppendOutcome, RequestContext, RequestToken};
 use crate::broker::metadata_cache::MetadataCache;
@@ -97,6 +98,9 @@ impl GroupCoordinator {
         if let Some(error) = self.group_error(&request.group_id, true) {
             return Some(error);
         }
+        if is_planted(Mutant::FencedMemberCommits) {
+            return None;
+        }
         let (id, instance) = (&request.group_id, request.group_instance_id.as_deref());
         let is_fenced = self.is_fenced(id, &request.member_id, instance, "commit-offsets");
         let has_no_generation = request.generation_id <= NO_GENERATION;
@@ -154,9 +158,13 @@ impl GroupCoordinator {
                 record_offset: None,
             };
             // Of two for one partition the later one counts.
-            match offsets.iter_mut().find(|(known, _)| known == partition) {
+            let mut partition = partition.clone();
+            if is_planted(Mutant::CommitToFirstPartition) {
+                partition.partition = 0;
+            }
+            match offsets.iter_mut().find(|(known, _)| *known == partition) {
                 Some((_, known)) => *known = committed,
-                None => offsets.push((partition.clone(), committed)),
+                None => offsets.push((partition, committed)),
             }
         }
         offsets

@@ -2,7 +2,7 @@
 //!
 //! In Kafka: `kafka.cluster.IsrState`, `kafka.cluster.Replica`, KIP-497.
 
-use crate::base::{Mutant, Span, Time, is_planted};
+use crate::base::{Span, Time};
 
 /// State of the ISR.
 /// action: the leader proposes a change (AlterIsr). transition: Committed → `PendingExpand` or
@@ -40,9 +40,6 @@ impl IsrState {
     /// Every replica that may already be in the ISR: the high watermark waits for all of them,
     /// since the controller may elect any of them.
     pub fn is_maximal_member(&self, replica: i32) -> bool {
-        if is_planted(Mutant::ShrinkBeforeController) {
-            return self.proposed().contains(&replica);
-        }
         self.committed().contains(&replica)
             || matches!(self, Self::PendingExpand { added, .. } if *added == replica)
     }

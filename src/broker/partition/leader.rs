@@ -197,7 +197,6 @@ impl Partition {
         let end = remote.get(&follower).map_or(-1, |replica| replica.log_end_offset);
         // Below the epoch's start the follower may lack what the former leader acknowledged.
         let in_sync = end >= self.high_watermark && end >= *start_offset;
-        let in_sync = in_sync || is_planted(Mutant::ExpandIsrEarly);
         if isr.contains(&follower) || !in_sync {
             return;
         }

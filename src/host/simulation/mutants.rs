@@ -24,13 +24,15 @@ pub const MUTANTS: [(Mutant, Finder); 21] = [
     (Mutant::AckBeforeIsr, Finder::Cluster("NoAckedLoss")),
     (Mutant::HighWatermarkFromLeaderOnly, Finder::Cluster("NoAckedLoss")),
     (Mutant::SkipTruncation, Finder::Cluster("ConsistentCommittedData")),
-    (Mutant::ExpandIsrEarly, Finder::Cluster("NoAckedLoss")),
-    (Mutant::ShrinkBeforeController, Finder::Cluster("NoAckedLoss")),
     (Mutant::ReadAboveHighWatermark, Finder::Cluster("ReadsBelowHighWatermark")),
     (Mutant::ElectOutOfIsr, Finder::Cluster("CleanLeader")),
     (Mutant::KeepLeaderEpoch, Finder::Cluster("MonotonicEpoch")),
     (Mutant::KeepControllerEpoch, Finder::Cluster("SingleController")),
     (Mutant::AssignEverythingToAll, Finder::Cluster("OneOwnerPerGeneration")),
+    (Mutant::FencedMemberCommits, Finder::Cluster("FencedCommitsNothing")),
+    (Mutant::CommitToFirstPartition, Finder::Cluster("CommitsGoForward")),
+    (Mutant::ForgetCommittedOffsets, Finder::Cluster("CommittedIsNotReadAgain")),
+    (Mutant::CommitAhead, Finder::Cluster("NoSkip")),
     (Mutant::SkipFetchedRecord, Finder::Cluster("NoAckedLoss")),
     (Mutant::IgnoreProduceError, Finder::Cluster("NoAckedLoss")),
     (Mutant::AckBeforeSync, Finder::Ensemble("NoLostWrite")),
@@ -38,10 +40,8 @@ pub const MUTANTS: [(Mutant, Finder); 21] = [
     (Mutant::KeepFiredWatch, Finder::Ensemble("WatchOnce")),
     (Mutant::NeverExpire, Finder::ClusterLiveness),
     (Mutant::KeepEphemerals, Finder::EnsembleLiveness),
-    (Mutant::CommitWithoutQuorum, Finder::Ensemble("OneHistory")),
+    (Mutant::FollowerSkipsChange, Finder::Ensemble("OneTree")),
     (Mutant::ElectAnybody, Finder::Ensemble("NoLostWrite")),
-    (Mutant::TakeNewerSession, Finder::Ensemble("SessionOrder")),
-    (Mutant::KeepUncommittedTail, Finder::Ensemble("OneHistory")),
 ];
 
 /// How a hunt ended.
@@ -69,10 +69,10 @@ pub enum Hunt {
 }
 
 /// Looks for `mutant` in `seeds`.
-pub fn hunt(mutant: Mutant, finder: Finder, seeds: Range<u64>) -> Hunt {
+pub fn hunt(mutant: Mutant, finder: Finder, mut seeds: Range<u64>) -> Hunt {
     plant(Some(mutant));
     let mut others = Vec::new();
-    let hunt = seeds.into_iter().find_map(|seed| look(finder, seed, &mut others));
+    let hunt = seeds.find_map(|seed| look(finder, seed, &mut others));
     plant(None);
     hunt.unwrap_or(Hunt::Unseen { others })
 }

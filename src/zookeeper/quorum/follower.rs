@@ -260,7 +260,7 @@ impl ZooKeeperServer {
     fn truncate(&mut self, zxid: i64, ctx: &mut Ctx) -> Result<(), DatabaseError> {
         let text = format!("Truncating log to get in sync with the leader 0x{zxid:x}");
         ctx.log(LogLevel::Warn, LEARNER, text);
-        if is_planted(Mutant::KeepUncommittedTail) || self.database.truncate(zxid, ctx)? {
+        if self.database.truncate(zxid, ctx)? {
             return Ok(());
         }
         if let Some(peer) = &mut self.peer {
@@ -306,6 +306,10 @@ impl ZooKeeperServer {
         let next = follower.proposals.pop_front_if(|(header, _)| header.zxid == zxid);
         match next {
             Some((header, txn)) => {
+                let skips = is_planted(Mutant::FollowerSkipsChange) && zxid % 3 == 0;
+                if skips && matches!(txn, Txn::SetData { .. }) {
+                    return Ok(());
+                }
                 self.commit(&header, &txn, ctx);
                 Ok(())
             }

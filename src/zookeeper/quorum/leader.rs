@@ -13,7 +13,6 @@ use super::super::txn::{self, Txn, TxnHeader};
 use super::super::written::reply_to;
 use super::learners::{Learner, LearnerStage};
 use super::peer::{Peer, Role};
-use crate::base::mutant::{Mutant, is_planted};
 use crate::base::trace::LogLevel;
 use crate::base::{ConnId, SortedMap, SortedSet, Time, TraceEvent};
 use crate::node::Ctx;
@@ -403,10 +402,7 @@ impl ZooKeeperServer {
             let Some(peer) = &mut self.peer else { return };
             let Role::Leading(leader) = &mut peer.role else { return };
             let election = &peer.election;
-            let agreed = |proposal: &mut Proposal| {
-                let alone = is_planted(Mutant::CommitWithoutQuorum) && !proposal.acks.is_empty();
-                alone || election.is_quorum(proposal.acks.len())
-            };
+            let agreed = |proposal: &mut Proposal| election.is_quorum(proposal.acks.len());
             let Some(proposal) = leader.proposals.pop_front_if(agreed) else { return };
             let zxid = proposal.header.zxid;
             leader.send_to_all(&QuorumPacket::new(packet::COMMIT, zxid), ctx);
