@@ -128,10 +128,10 @@ impl Ctx<'_> {
     }
 
     /// Starts to make `file` durable as it is now and goes on meanwhile, as a background thread
-    /// does. Returns when the sync is done.
+    /// does. Returns when the sync is done, by the machine's clock.
     pub fn fsync_in_background(&mut self, file: &str) -> Result<Time, DiskError> {
-        let done = self.now + self.sync_latency;
+        let done = self.at + self.sync_latency;
         self.volume.sync(file, done)?;
-        Ok(done)
+        Ok(self.clock.reads(done))
     }
 }

@@ -12,6 +12,7 @@ mod fuzz;
 mod lockfile;
 mod process;
 mod serve;
+mod simulate;
 mod size;
 mod tally;
 mod test;
@@ -36,10 +37,11 @@ Usage: cargo xtask COMMAND
   serve [ARGS]      sets up what is missing, then builds the page and serves it (ARGS go to `trunk serve`,
                     for example --open or --port 9000)
   test [PART]       sets up what is missing, then runs everything CI runs; PART is one of
-                    lint, native, clients, wasm, e2e
+                    lint, native, simulate, clients, wasm, e2e
   build             builds the finished page into dist/ and prints its size
   bench [ARGS]      prints measurements, one JSON object a line
   sweep [ARGS]      runs the simulator over many seeds (ARGS go to `simulate`)
+  mutants [NAME]    plants faults one at a time and shows that the simulator's checkers find each
   fuzz [S] [NAME]   searches for bytes that break something, S seconds for each target (600)
   java-clients      runs Apache Kafka's own tools against the gateway, where Java and Maven are there
   setup             installs the tools and nothing else
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         "test" => test::test(rest),
         "build" => build::release().and_then(|dist| size::report(&dist)),
         "bench" => bench::bench(rest),
+        "mutants" => simulate::mutants(rest),
         "sweep" => bench::sweep(rest),
         "fuzz" => fuzz::fuzz(rest),
         "java-clients" => clients::java(),

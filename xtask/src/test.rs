@@ -5,7 +5,7 @@ use crate::Failure;
 use crate::console::part;
 use crate::process::{cargo, project_root, run, run_tests};
 use crate::tally::Tally;
-use crate::{build, chromium, clients, size, tools};
+use crate::{build, chromium, clients, simulate, size, tools};
 
 const WASM: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
 
@@ -15,12 +15,14 @@ pub fn test(args: &[String]) -> Result<(), Failure> {
     let outcome = match args {
         [] => lint()
             .and_then(|()| native(&mut tally))
+            .and_then(|()| simulate::test())
             .and_then(|()| clients::test(&mut tally))
             .and_then(|()| wasm(&mut tally))
             .and_then(|()| e2e(&mut tally)),
         [only] => match only.as_str() {
             "lint" => return lint(),
             "native" => native(&mut tally),
+            "simulate" => return simulate::test(),
             "clients" => clients::test(&mut tally),
             "wasm" => wasm(&mut tally),
             "e2e" => e2e(&mut tally),
@@ -32,7 +34,7 @@ pub fn test(args: &[String]) -> Result<(), Failure> {
 }
 
 fn no_such_part(name: &str) -> Failure {
-    format!("There is no part `{name}`; the parts are lint, native, clients, wasm and e2e.").into()
+    format!("There is no part `{name}`; the parts are lint, native, simulate, clients, wasm and e2e.").into()
 }
 
 fn lint() -> Result<(), Failure> {

@@ -42,7 +42,7 @@ pub fn run(name: &str, seeds: Range<u64>) -> ExitCode {
 fn words(name: &str, finder: Finder, outcome: &Hunt, seeds: &Range<u64>) -> String {
     let by = match finder {
         Finder::Cluster(rule) | Finder::Ensemble(rule) => rule,
-        Finder::ClusterLiveness | Finder::EnsembleLiveness => "liveness",
+        Finder::ClusterLiveness => "liveness",
     };
     match outcome {
         Hunt::Found { seed, text } => format!("{name}: found by {by} in seed {seed}: {text}"),
