@@ -79,9 +79,7 @@ fn look(finder: Finder, seed: u64, others: &mut Vec<&'static str>) -> Option<Hun
     let wild = Span::from_secs(40);
     let report = match finder {
         Finder::Cluster(_) | Finder::ClusterLiveness => simulate(seed, wild, Faults::ALL).report,
-        Finder::Ensemble(_) => {
-            simulate_ensemble(seed, wild, Faults::ALL, |_| ())
-        }
+        Finder::Ensemble(_) => simulate_ensemble(seed, wild, Faults::ALL, |_| ()),
     };
     if let Some(panic) = report.panics.first() {
         return Some(Hunt::Crashed { seed, text: panic.text.clone() });

@@ -107,7 +107,10 @@ fn producers(config: &mut WorldConfig, topics: &[&str], rng: &mut Rng) -> Vec<Wo
         let own = [
             ("acks", acks),
             // An idempotent producer needs acks=all.
-            ("enable.idempotence", if acks == "all" && taste.chance(500) { "true" } else { "false" }),
+            (
+                "enable.idempotence",
+                if acks == "all" && taste.chance(500) { "true" } else { "false" },
+            ),
             ("compression.type", pick(&mut taste, ["none", "gzip", "snappy", "lz4"])),
             ("linger.ms", pick(rng, ["0", "0", "25", "200"])),
             ("batch.size", pick(rng, ["16384", "16384", "200"])),
@@ -133,8 +136,7 @@ fn consumers(config: &mut WorldConfig, topics: &[&str], rng: &mut Rng) {
         let group = format!("g{group}");
         let timeout = pick(rng, ["6000", "10000", "10000"]);
         let commit = pick(rng, ["100", "1000", "5000"]);
-        let strategy =
-            pick(&mut taste, ["range", "roundrobin", "sticky", "cooperative-sticky"]);
+        let strategy = pick(&mut taste, ["range", "roundrobin", "sticky", "cooperative-sticky"]);
         for _ in 0..rng.between(1, 3) {
             number += 1;
             let subscribed = topics.join(",");
