@@ -15,7 +15,6 @@ pub fn test(args: &[String]) -> Result<(), Failure> {
     let outcome = match args {
         [] => lint()
             .and_then(|()| native(&mut tally))
-            .and_then(|()| simulate::test())
             .and_then(|()| clients::test(&mut tally))
             .and_then(|()| wasm(&mut tally))
             .and_then(|()| e2e(&mut tally)),
@@ -34,7 +33,10 @@ pub fn test(args: &[String]) -> Result<(), Failure> {
 }
 
 fn no_such_part(name: &str) -> Failure {
-    format!("There is no part `{name}`; the parts are lint, native, simulate, clients, wasm and e2e.").into()
+    format!(
+        "There is no part `{name}`; the parts are lint, native, simulate, clients, wasm and e2e."
+    )
+    .into()
 }
 
 fn lint() -> Result<(), Failure> {

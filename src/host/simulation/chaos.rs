@@ -201,7 +201,10 @@ impl Chaos {
         let consumers: Vec<_> = specs.cloned().collect();
         let model = self.rng.pick(&consumers)?;
         if consumers.len() < CONSUMERS_MAX && self.rng.chance(300) {
-            let own = model.properties.0.iter().filter(|(key, _)| *key != "client.id");
+            // A name of its own in the group, if it has one: two of the same name fence each other for ever.
+            let of_model = ["client.id", "group.instance.id"];
+            let own =
+                model.properties.0.iter().filter(|(key, _)| !of_model.contains(&key.as_str()));
             return Some((
                 Action::Spawn {
                     name: format!("consumer-{}", consumers.len() + 1),

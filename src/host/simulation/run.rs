@@ -261,11 +261,11 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
             let mut left = unfinished(self.brokers(), &views, &before, self.checkers.led_on());
             before = log_end_offsets(&views);
             left.extend(stopped.iter().map(|name| format!("{name} does not run")));
-            for name in stopped {
-                self.act(Action::Restart(name));
-            }
             if left.is_empty() || self.clock() >= last {
                 return left;
+            }
+            for name in stopped {
+                self.act(Action::Restart(name));
             }
         }
     }
