@@ -30,6 +30,8 @@ struct Group {
     /// What its members have read.
     read: SortedMap<TopicPartition, Intervals>,
     committed: SortedMap<TopicPartition, i64>,
+    /// Who commits for a partition now, and what it has committed.
+    commits: SortedMap<TopicPartition, (String, SortedSet<i64>)>,
     /// Partitions that lost what it had read.
     excused: SortedSet<TopicPartition>,
     /// The newest generation that is stable, and who coordinates it.
@@ -193,10 +195,18 @@ impl ClientHistories {
             );
             findings.add("FencedCommitsNothing", text);
         }
+        let (committer, own) = group.commits.entry(partition.clone()).or_default();
+        if committer != member {
+            member.clone_into(committer);
+            own.clear();
+        }
+        // A request that was under way on a connection which was given up may arrive after newer ones: it
+        // repeats what the member had committed.
+        let is_late = !own.insert(offset);
         if group.excused.contains(partition) {
             return;
         }
-        if let Some(before) = before.filter(|before| offset < *before) {
+        if let Some(before) = before.filter(|before| offset < *before && !is_late) {
             let text = format!("{partition}: {member} committed {offset} for {id} after {before}");
             findings.add("CommitsGoForward", text);
         }

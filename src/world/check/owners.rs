@@ -10,6 +10,8 @@ use crate::base::{SortedMap, TopicPartition, TraceEvent, TraceRecord};
 pub struct OneOwnerPerGeneration {
     owners: SortedMap<(String, i32, TopicPartition), String>,
     newest: SortedMap<String, i32>,
+    /// Ids that static members had, and their `group.instance.id`.
+    instances: SortedMap<String, String>,
 }
 
 impl OneOwnerPerGeneration {
@@ -20,12 +22,10 @@ impl OneOwnerPerGeneration {
                 self.owners.retain(|(owned, _, _), _| owned != group);
             }
         }
-        if let TraceEvent::MemberReplaced { group, old, member, .. } = &record.event {
-            // The same member under another id.
-            for ((owned, _, _), owner) in &mut self.owners {
-                if owned == group && owner == old {
-                    owner.clone_from(member);
-                }
+        if let TraceEvent::MemberReplaced { instance, old, member, .. } = &record.event {
+            // The same member under another id, whatever becomes of the coordinator that says so.
+            for id in [old, member] {
+                self.instances.insert(id.clone(), instance.clone());
             }
         }
         let TraceEvent::PartitionsAssigned { group, member, generation, partitions } =
@@ -36,7 +36,9 @@ impl OneOwnerPerGeneration {
         for partition in partitions {
             let key = (group.clone(), *generation, partition.clone());
             let owner = self.owners.entry(key).or_insert_with(|| member.clone());
-            if owner != member {
+            let instance = self.instances.get(member);
+            let is_same = instance.is_some() && instance == self.instances.get(owner);
+            if owner != member && !is_same {
                 let text = format!(
                     "group {group}, generation {generation}: {partition} belongs to {owner} and {member}"
                 );
