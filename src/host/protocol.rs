@@ -70,6 +70,8 @@ pub enum OpenWorld {
         profile: Profile,
         /// Which Kafka it shows.
         era: Era,
+        /// How many servers its ZooKeeper ensemble has.
+        zookeepers: u8,
     },
     /// A lesson from its first step.
     Lesson {

@@ -1,4 +1,5 @@
-//! What the address asks for: `?world`, `?lesson`, `?seed`, `?profile`, `?era`, `?speed`, `?embed`.
+//! What the address asks for: `?world`, `?lesson`, `?seed`, `?profile`, `?era`, `?zookeepers`,
+//! `?speed`, `?embed`.
 
 use crate::host::protocol::{Era, OpenWorld, Profile};
 use web_sys::UrlSearchParams;
@@ -34,14 +35,17 @@ impl Route {
             Some("2.8") => Some(Era::TwoEight),
             _ => None,
         };
+        let zookeepers = get("zookeepers").and_then(|servers| servers.parse::<u8>().ok());
+        let is_new = seed.is_some() || profile.is_some() || era.is_some() || zookeepers.is_some();
         let world = match (get("world"), get("lesson")) {
             // The conductor reads it, and says what is wrong with it.
             (Some(link), _) => OpenWorld::Shared { link },
             (None, Some(name)) if is_lesson_name(&name) => OpenWorld::Lesson { name },
-            _ if seed.is_some() || profile.is_some() || era.is_some() => OpenWorld::Sandbox {
+            _ if is_new => OpenWorld::Sandbox {
                 seed: seed.unwrap_or(1),
                 profile: profile.unwrap_or_default(),
                 era: era.unwrap_or_default(),
+                zookeepers: zookeepers.unwrap_or(1),
             },
             _ => OpenWorld::Resume,
         };

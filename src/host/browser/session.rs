@@ -174,8 +174,8 @@ impl Session {
                     Box::pin(self.open_kept(None)).await;
                 }
             },
-            OpenWorld::Sandbox { seed, profile, era } => {
-                let world = World::new(setup::sandbox(profile, era, seed));
+            OpenWorld::Sandbox { seed, profile, era, zookeepers } => {
+                let world = World::new(setup::sandbox(profile, era, seed, zookeepers));
                 self.open_kept(Some(world)).await;
             }
             OpenWorld::Shared { link } => self.open_shared(&link).await,
@@ -495,7 +495,7 @@ impl Session {
 }
 
 fn default_sandbox() -> World {
-    World::new(setup::sandbox(Profile::default(), Era::default(), DEFAULT_SEED))
+    World::new(setup::sandbox(Profile::default(), Era::default(), DEFAULT_SEED, 1))
 }
 
 /// Deletes the databases of a world that is no longer wanted, in the background.

@@ -12,13 +12,17 @@ const TEXTBOOK: [(Program, &str, &str); 3] = [
     (Program::Consumer, "offsets.storage", "zookeeper"),
 ];
 
-/// The configuration of the sandbox.
-pub(super) fn sandbox(profile: Profile, era: Era, seed: u64) -> WorldConfig {
+/// Servers that an ensemble has at most: more would not fit the stage.
+const ZOOKEEPERS_MAX: u8 = 7;
+
+/// The configuration of the sandbox, on an ensemble of `zookeepers` servers.
+pub(super) fn sandbox(profile: Profile, era: Era, seed: u64, zookeepers: u8) -> WorldConfig {
     let profile = match profile {
         Profile::Teaching => profile::Profile::Teaching,
         Profile::Realistic => profile::Profile::Realistic,
     };
-    let mut config = WorldConfig::sandbox(profile, seed);
+    let mut config =
+        WorldConfig::sandbox_on(profile, seed, usize::from(zookeepers.clamp(1, ZOOKEEPERS_MAX)));
     if era == Era::Textbook {
         for (program, key, value) in TEXTBOOK {
             config.defaults.entry(program).or_default().set(key, value);
