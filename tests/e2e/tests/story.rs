@@ -175,3 +175,37 @@ fn the_keyboard_reaches_everything() {
     browser.press(keys::ESCAPE);
     browser.assert_no_console_errors();
 }
+
+#[test]
+fn an_ensemble_elects_and_its_tree_is_shown() {
+    let site = Site::of_dist();
+    let browser = Browser::open();
+    browser.goto(&format!("{}?zookeepers=3&speed=8", site.url()));
+    wait_for_cluster(&browser);
+    let leading = |browser: &Browser| {
+        let view = browser.view();
+        let servers = view["zookeeper"].as_object()?.clone();
+        let alive = |name: &str| view["processes"][name]["state"] == "running";
+        servers
+            .into_iter()
+            .find(|(name, server)| server["role"] == "leader" && alive(name))
+            .map(|(name, _)| name)
+    };
+    let first = browser.wait_at_most(PATIENCE, "a leader of the ensemble", || leading(&browser));
+    browser.find("tab", "ZooKeeper tree").click();
+    let tree = browser.find("list", "Znodes");
+    for znode in ["/controller", "/brokers/ids/1", "/brokers/topics/orders/partitions/0/state"] {
+        browser.wait_until(znode, || tree.text().contains(znode));
+    }
+    browser.screenshot("ensemble");
+    browser.find("group", &first).context_click();
+    browser.find("menuitem", "Kill").click();
+    wait_for_state(&browser, &first, "dead");
+    browser.wait_at_most(PATIENCE, "another leader of the ensemble", || {
+        leading(&browser).filter(|name| *name != first)
+    });
+    send(&browser, "ann", "after the election");
+    wait_for_readers(&browser, 1);
+    browser.screenshot("ensemble-elected");
+    browser.assert_no_console_errors();
+}
