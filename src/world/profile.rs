@@ -84,6 +84,15 @@ const TEACHING_ADMIN: [(&str, &str); 1] = [
     ("request.timeout.ms", "16000"),
 ];
 
+/// One attempt to connect to one of several ZooKeeper servers at L = 400 ms: dialling takes 2 L, and a session
+/// that a follower asks its leader for 6 L and two syncs, 3.3 s. A client gives each server an equal part of its
+/// session timeout (org.apache.zookeeper.ClientCnxn).
+const TEACHING_CONNECT_MS: usize = 4_000;
+/// An election and the synchronisation after it take some 12 L, and a first attempt or two come too soon.
+const TEACHING_ENSEMBLE_WAIT_MS: usize = 30_000;
+/// A write takes 6 L instead of 2 L, and a new topic six of them one after the other.
+const TEACHING_ENSEMBLE_ADMIN: (&str, &str) = ("request.timeout.ms", "40000");
+
 /// What every sandbox broker says: the topics that make themselves look like the one made at the
 /// start, and `__consumer_offsets` survives a broker.
 const SANDBOX_BROKER: [(&str, &str); 3] = [
@@ -136,6 +145,24 @@ impl Profile {
             Self::Teaching => Span::from_secs(60),
             Self::Browser | Self::Realistic | Self::Native => Span::from_secs(15),
         }
+    }
+
+    /// What clients of an ensemble of `zookeepers` servers need beside the above.
+    fn patience_with(self, zookeepers: usize) -> Vec<(Program, &'static str, String)> {
+        if self != Self::Teaching || zookeepers < 2 {
+            return Vec::new();
+        }
+        let session_ms = TEACHING_CONNECT_MS * zookeepers;
+        let (key, value) = TEACHING_ENSEMBLE_ADMIN;
+        vec![
+            (Program::Broker, "zookeeper.session.timeout.ms", session_ms.to_string()),
+            (
+                Program::Broker,
+                "zookeeper.connection.timeout.ms",
+                (TEACHING_ENSEMBLE_WAIT_MS + session_ms).to_string(),
+            ),
+            (Program::Admin, key, value.to_owned()),
+        ]
     }
 
     /// When the admin client is told to make the first topic: the brokers have registered by then.
@@ -238,6 +265,10 @@ impl WorldConfig {
             (1..=zookeepers).map(|id| format!("zookeeper-{id}:{ZOOKEEPER_PORT}")).collect();
         let zookeeper = servers.join(",");
         let mut config = Self::of_profile(profile, seed, &bootstrap.join(","), &zookeeper);
+        let patience = profile.patience_with(zookeepers);
+        for (program, key, value) in &patience {
+            config.defaults.entry(*program).or_default().set(key, value.as_str());
+        }
         for id in 1..=zookeepers {
             let mut own = zookeeper_properties(profile);
             let member = |id| (format!("zookeeper-{id}"), QUORUM_PORT, ELECTION_PORT);
@@ -245,7 +276,10 @@ impl WorldConfig {
             config.process(&format!("zookeeper-{id}"), Program::ZooKeeper, own);
         }
         for (place, host) in hosts.iter().enumerate() {
-            let own = broker(profile, place + 1, host, KAFKA_PORT, &zookeeper);
+            let mut own = broker(profile, place + 1, host, KAFKA_PORT, &zookeeper);
+            for (_, key, value) in patience.iter().filter(|(of, ..)| *of == Program::Broker) {
+                own.set(key, value.as_str());
+            }
             config.process(host, Program::Broker, own);
         }
         config

@@ -4,6 +4,7 @@
 use kafkarium::base::{EventId, Span};
 use kafkarium::host::LocalHost;
 use kafkarium::host::simulation::{Faults, Report, replay, simulate, trace_hash};
+use kafkarium::node::ProcessView;
 use kafkarium::world::check::{Checkers, Counts};
 use kafkarium::world::{Profile, World, WorldConfig, any_process, file, share};
 
@@ -48,6 +49,25 @@ fn a_story_of_failures_is_the_same_however_it_is_cut() {
     assert!(counts.file_cuts > 0 && counts.recoveries > 0, "{counts:?}");
     assert!(counts.acknowledged > 700 && counts.failed == 0, "{counts:?}");
     assert_eq!(play(Span::from_micros(7_919)), (hash, counts, broken));
+}
+
+#[test]
+fn a_slow_ensemble_carries_the_sandbox() {
+    for servers in [3, 7] {
+        let config = WorldConfig::sandbox_on(Profile::Teaching, SEED, servers);
+        let mut host = LocalHost::new(World::new(config), any_process::launch);
+        host.run_until(host.world().epoch() + Span::from_secs(90));
+        host.refresh_views();
+        let world = host.world();
+        let owned: usize = world
+            .specs()
+            .filter_map(|spec| match world.view(spec.id) {
+                Some(ProcessView::Consumer(view)) => Some(view.owned.len()),
+                _ => None,
+            })
+            .sum();
+        assert_eq!(owned, 3, "{servers} servers: every partition of orders has its reader");
+    }
 }
 
 /// Each line of `tests/seeds.txt` is `SEED SECONDS` or `FILE` below `tests/seeds`.
