@@ -4,7 +4,7 @@
 //!
 //! In Kafka: `kafka.log.OffsetIndex`.
 
-use super::sparse;
+use super::sparse::SparseFile;
 use crate::disk::{DiskError, Volume};
 
 /// Bytes of an entry.
@@ -13,39 +13,37 @@ pub const ENTRY_SIZE: usize = 8;
 /// The index of a segment. Its entries are in the volume.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OffsetIndex {
-    file: String,
-    base_offset: i64,
-    entries: usize,
+    file: SparseFile<ENTRY_SIZE>,
     last_offset: i64,
 }
 
 impl OffsetIndex {
     /// The index in `file` of the segment that begins at `base_offset`; a missing file is empty.
     pub fn open(volume: &Volume, file: String, base_offset: i64) -> Self {
-        let entries = sparse::entries::<ENTRY_SIZE>(volume, &file).len();
-        let mut index = Self { file, base_offset, entries, last_offset: base_offset };
-        index.last_offset = index.last(volume).0;
+        let file = SparseFile::open(volume, file, base_offset);
+        let mut index = Self { file, last_offset: base_offset };
+        index.last_offset = index.read_last_offset(volume);
         index
     }
 
     /// Its file on the volume.
     pub fn file(&self) -> &str {
-        &self.file
+        &self.file.name
     }
 
     /// The file has another name now.
     pub(super) fn set_file(&mut self, file: String) {
-        self.file = file;
+        self.file.name = file;
     }
 
     /// How many entries it has.
     pub fn len(&self) -> usize {
-        self.entries
+        self.file.len()
     }
 
     /// True without entries.
     pub fn is_empty(&self) -> bool {
-        self.entries == 0
+        self.len() == 0
     }
 
     /// The offset of the last entry, the segment's base offset without one.
@@ -55,25 +53,23 @@ impl OffsetIndex {
 
     /// True when `max_bytes` have room for no further entry.
     pub fn is_full(&self, max_bytes: usize) -> bool {
-        self.entries >= max_bytes / ENTRY_SIZE
+        self.len() >= SparseFile::<ENTRY_SIZE>::room(max_bytes)
     }
 
     /// Entry number `slot`: (offset, position).
     pub fn entry(&self, volume: &Volume, slot: usize) -> Option<(i64, u64)> {
-        let entry = sparse::entries::<ENTRY_SIZE>(volume, &self.file).get(slot)?;
-        Some(self.decode(*entry))
+        Some(self.decode(*self.file.entries(volume).get(slot)?))
     }
 
     fn decode(&self, entry: [u8; ENTRY_SIZE]) -> (i64, u64) {
         let [o0, o1, o2, o3, p0, p1, p2, p3] = entry;
-        let relative = i32::from_be_bytes([o0, o1, o2, o3]);
         let position = i32::from_be_bytes([p0, p1, p2, p3]);
-        (self.base_offset + i64::from(relative), u64::try_from(position).unwrap_or(0))
+        (self.file.absolute([o0, o1, o2, o3]), u64::try_from(position).unwrap_or(0))
     }
 
-    fn last(&self, volume: &Volume) -> (i64, u64) {
-        let slot = self.entries.checked_sub(1);
-        slot.and_then(|slot| self.entry(volume, slot)).unwrap_or((self.base_offset, 0))
+    fn read_last_offset(&self, volume: &Volume) -> i64 {
+        let last = self.file.last(volume);
+        last.map_or(self.file.base_offset(), |entry| self.decode(*entry).0)
     }
 
     /// Notes that the batches up to `offset` begin at `position`. Offsets rise from entry to entry; the
@@ -85,27 +81,26 @@ impl OffsetIndex {
         position: u64,
     ) -> Result<(), DiskError> {
         let mut entry = [0; ENTRY_SIZE];
-        entry[..4].copy_from_slice(&sparse::relative(offset, self.base_offset));
+        entry[..4].copy_from_slice(&self.file.relative(offset));
         entry[4..].copy_from_slice(&(position as i32).to_be_bytes());
-        volume.append(&self.file, &entry)?;
-        self.entries += 1;
+        self.file.append(volume, &entry)?;
         self.last_offset = offset;
         Ok(())
     }
 
     /// Where to begin to look for `offset`: the position of the last entry that is not after it.
     pub fn lookup(&self, volume: &Volume, offset: i64) -> u64 {
-        let entries = sparse::entries::<ENTRY_SIZE>(volume, &self.file);
+        let entries = self.file.entries(volume);
         let above = entries.partition_point(|entry| self.decode(*entry).0 <= offset);
         above.checked_sub(1).map_or(0, |slot| self.decode(entries[slot]).1)
     }
 
     /// Forgets entries at or after `offset`.
     pub fn truncate_to(&mut self, volume: &mut Volume, offset: i64) -> Result<(), DiskError> {
-        let entries = sparse::entries::<ENTRY_SIZE>(volume, &self.file);
-        self.entries = entries.partition_point(|entry| self.decode(*entry).0 < offset);
-        sparse::cut(volume, &self.file, self.entries * ENTRY_SIZE)?;
-        self.last_offset = self.last(volume).0;
+        let entries = self.file.entries(volume);
+        let kept = entries.partition_point(|entry| self.decode(*entry).0 < offset);
+        self.file.truncate(volume, kept)?;
+        self.last_offset = self.read_last_offset(volume);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! In Kafka: `kafka.log.TimeIndex`.
 
-use super::sparse;
+use super::sparse::SparseFile;
 use crate::disk::{DiskError, Volume};
 use crate::wire::batch::NO_TIMESTAMP;
 
@@ -23,40 +23,38 @@ pub struct TimestampOffset {
 /// The time index of a segment. Its entries are in the volume.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TimeIndex {
-    file: String,
-    base_offset: i64,
-    entries: usize,
+    file: SparseFile<ENTRY_SIZE>,
     last: TimestampOffset,
 }
 
 impl TimeIndex {
     /// The index in `file` of the segment that begins at `base_offset`; a missing file is empty.
     pub fn open(volume: &Volume, file: String, base_offset: i64) -> Self {
-        let entries = sparse::entries::<ENTRY_SIZE>(volume, &file).len();
+        let file = SparseFile::open(volume, file, base_offset);
         let last = TimestampOffset { timestamp: NO_TIMESTAMP, offset: base_offset };
-        let mut index = Self { file, base_offset, entries, last };
+        let mut index = Self { file, last };
         index.last = index.read_last(volume);
         index
     }
 
     /// Its file on the volume.
     pub fn file(&self) -> &str {
-        &self.file
+        &self.file.name
     }
 
     /// The file has another name now.
     pub(super) fn set_file(&mut self, file: String) {
-        self.file = file;
+        self.file.name = file;
     }
 
     /// How many entries it has.
     pub fn len(&self) -> usize {
-        self.entries
+        self.file.len()
     }
 
     /// True without entries.
     pub fn is_empty(&self) -> bool {
-        self.entries == 0
+        self.len() == 0
     }
 
     /// The last entry; without one, no timestamp at the segment's base offset.
@@ -66,27 +64,29 @@ impl TimeIndex {
 
     /// True when `max_bytes` have room for no further entry but the one that a roll adds.
     pub fn is_full(&self, max_bytes: usize) -> bool {
-        self.entries + 1 >= max_bytes / ENTRY_SIZE
+        self.len() + 1 >= SparseFile::<ENTRY_SIZE>::room(max_bytes)
     }
 
     /// Entry number `slot`.
     pub fn entry(&self, volume: &Volume, slot: usize) -> Option<TimestampOffset> {
-        let entry = sparse::entries::<ENTRY_SIZE>(volume, &self.file).get(slot)?;
-        Some(self.decode(entry))
+        Some(self.decode(self.file.entries(volume).get(slot)?))
     }
 
     fn decode(&self, entry: &[u8; ENTRY_SIZE]) -> TimestampOffset {
         let [t0, t1, t2, t3, t4, t5, t6, t7, o0, o1, o2, o3] = *entry;
         TimestampOffset {
             timestamp: i64::from_be_bytes([t0, t1, t2, t3, t4, t5, t6, t7]),
-            offset: self.base_offset + i64::from(i32::from_be_bytes([o0, o1, o2, o3])),
+            offset: self.file.absolute([o0, o1, o2, o3]),
         }
     }
 
+    /// What stands for an entry where there is none.
+    fn none(&self) -> TimestampOffset {
+        TimestampOffset { timestamp: NO_TIMESTAMP, offset: self.file.base_offset() }
+    }
+
     fn read_last(&self, volume: &Volume) -> TimestampOffset {
-        let none = TimestampOffset { timestamp: NO_TIMESTAMP, offset: self.base_offset };
-        let slot = self.entries.checked_sub(1);
-        slot.and_then(|slot| self.entry(volume, slot)).unwrap_or(none)
+        self.file.last(volume).map_or(self.none(), |entry| self.decode(entry))
     }
 
     /// Notes `largest`, unless a timestamp as large is noted already.
@@ -100,26 +100,24 @@ impl TimeIndex {
         }
         let mut entry = [0; ENTRY_SIZE];
         entry[..8].copy_from_slice(&largest.timestamp.to_be_bytes());
-        entry[8..].copy_from_slice(&sparse::relative(largest.offset, self.base_offset));
-        volume.append(&self.file, &entry)?;
-        self.entries += 1;
+        entry[8..].copy_from_slice(&self.file.relative(largest.offset));
+        self.file.append(volume, &entry)?;
         self.last = largest;
         Ok(())
     }
 
     /// The last entry with a timestamp not after `timestamp`: nothing before its offset is later.
     pub fn lookup(&self, volume: &Volume, timestamp: i64) -> TimestampOffset {
-        let entries = sparse::entries::<ENTRY_SIZE>(volume, &self.file);
+        let entries = self.file.entries(volume);
         let above = entries.partition_point(|entry| self.decode(entry).timestamp <= timestamp);
-        let none = TimestampOffset { timestamp: NO_TIMESTAMP, offset: self.base_offset };
-        above.checked_sub(1).map_or(none, |slot| self.decode(&entries[slot]))
+        above.checked_sub(1).map_or(self.none(), |slot| self.decode(&entries[slot]))
     }
 
     /// Forgets entries of offsets at or after `offset`.
     pub fn truncate_to(&mut self, volume: &mut Volume, offset: i64) -> Result<(), DiskError> {
-        let entries = sparse::entries::<ENTRY_SIZE>(volume, &self.file);
-        self.entries = entries.partition_point(|entry| self.decode(entry).offset < offset);
-        sparse::cut(volume, &self.file, self.entries * ENTRY_SIZE)?;
+        let entries = self.file.entries(volume);
+        let kept = entries.partition_point(|entry| self.decode(entry).offset < offset);
+        self.file.truncate(volume, kept)?;
         self.last = self.read_last(volume);
         Ok(())
     }
