@@ -19,6 +19,10 @@ fn create(cluster: &mut Outside, topic: &str, replicas: &[&[i32]]) {
         assignments: assignments.collect(),
         ..Default::default()
     };
+    create_topic(cluster, topic);
+}
+
+fn create_topic(cluster: &mut Outside, topic: CreatableTopic) {
     let request =
         CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, validate_only: false };
     let controller = cluster.controller();
@@ -333,13 +337,7 @@ fn the_textbooks_table_of_partitions_on_brokers() {
             replication_factor,
             ..Default::default()
         };
-        let request =
-            CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, validate_only: false };
-        let controller = cluster.controller();
-        let AnyResponse::CreateTopics(response) = cluster.ask(controller, request, 7) else {
-            panic!("another answer")
-        };
-        assert_eq!(response.topics[0].error_code, ErrorCode::NONE);
+        create_topic(&mut cluster, topic);
         let described = described(&mut cluster, 1, "t");
         assert_eq!(described.len(), partitions as usize);
         for (leader, replicas, isr) in &described {
