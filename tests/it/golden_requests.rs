@@ -7,14 +7,16 @@ use kafkarium::base::Span;
 use kafkarium::wire::FieldNode;
 use kafkarium::wire::kafka::*;
 
-struct Recorded {
-    api: i16,
-    version: i16,
-    request: Bytes,
-    response: Bytes,
+/// One exchange; a request that was not answered has an empty response.
+pub struct Recorded {
+    pub api: i16,
+    pub version: i16,
+    pub request: Bytes,
+    pub response: Bytes,
 }
 
-fn recorded() -> Vec<Recorded> {
+/// All of them, in the order in which they were recorded.
+pub fn recorded() -> Vec<Recorded> {
     let lines = include_str!("../golden/kafka-frames.txt").lines();
     let hex = |text: &str| -> Bytes {
         let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
@@ -30,7 +32,7 @@ fn recorded() -> Vec<Recorded> {
                 api: number(words.next()),
                 version: number(words.next()),
                 request: hex(words.next().expect("a request")),
-                response: hex(words.next().unwrap_or_default()),
+                response: hex(words.next().unwrap_or_default().trim_start_matches('-')),
             }
         })
         .collect()

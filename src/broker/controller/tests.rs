@@ -1,5 +1,6 @@
 mod administration;
 mod stage;
+mod zookeeper;
 
 use super::Controller;
 use crate::base::trace::ElectionReason;

@@ -18,7 +18,7 @@ const FIRST_WITHOUT_REPLICA_ERRORS: i16 = 1;
 const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// What everybody may do to the cluster: create, alter, describe, cluster action, describe and alter
 /// configs, idempotent write.
-const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
+pub const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 
 /// The answer, and the topics that should be created for it.
 #[derive(Clone, PartialEq, Debug)]

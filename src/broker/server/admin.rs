@@ -34,8 +34,9 @@ impl Broker {
                 self.handle_elect_leaders(context, request, ctx);
                 return ControlFlow::Break(Handled::Later);
             }
-            AnyRequest::DescribeCluster(_) => {
-                let identity = handlers::describe_cluster::handle(&self.metadata, &self.cluster_id);
+            AnyRequest::DescribeCluster(request) => {
+                let (metadata, id) = (&self.metadata, &self.cluster_id);
+                let identity = handlers::describe_cluster::handle(&request, metadata, id);
                 return ControlFlow::Break(identity.into());
             }
             AnyRequest::DescribeLogDirs(request) => {

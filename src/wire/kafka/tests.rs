@@ -52,11 +52,13 @@ fn golden_requests_are_read_and_written_back_identically() {
         assert_eq!(again, exchange.request, "{request:?}");
         count += 1;
     }
-    assert!(count > 150, "{count} requests");
+    // The other four are of an unknown API or version: see below.
+    assert_eq!((count, golden().len()), (227, 231));
 }
 
 #[test]
 fn golden_responses_are_read_and_written_back_identically() {
+    let mut count = 0;
     for exchange in golden() {
         let (Some(api), Some(frame)) = (known(&exchange), &exchange.response) else {
             continue;
@@ -65,7 +67,10 @@ fn golden_responses_are_read_and_written_back_identically() {
             decode_any_response(frame, api, exchange.version).expect("a recorded response");
         let again = response.to_frame(exchange.version, correlation_id);
         assert_eq!(&again, frame, "{response:?}");
+        count += 1;
     }
+    // Two requests of brokers that stopped have no answer.
+    assert_eq!(count, 225);
 }
 
 #[test]

@@ -1,10 +1,11 @@
-//! The server against what a real one said, against bad frames, and against power cuts.
+//! The server against what a real one said, and against bad frames.
 
+mod bench;
+mod durability;
 mod golden;
 mod greeting;
 mod model;
 
-use super::super::session::password_of;
 use super::*;
 use crate::base::{Cause, Endpoint, Incarnation, MachineId, ProcessId, Rng, Span};
 use crate::disk::Volume;
@@ -15,163 +16,9 @@ use crate::wire::zookeeper::{
     XID_NOTIFICATION, create_mode, decode_event, decode_reply, decode_reply_header, decode_request,
     encode_request, event_type, op_of_reserved_xid, reply_xid,
 };
+use bench::{Bench, SYNC_MS, children, conn, create, exists, get, ms, set};
 use bytes::Bytes;
 use std::collections::VecDeque;
-
-const CLIENT: ProcessId = ProcessId(9);
-const SYNC_MS: u64 = 2;
-
-/// A server on its volume, and the frames that it sent.
-struct Bench {
-    runner: Runner,
-    seq: u64,
-    emissions: Vec<Emission>,
-}
-
-fn spec(properties: &[(&str, &str)]) -> ProcessSpec {
-    ProcessSpec {
-        id: ProcessId(1),
-        name: "zookeeper-1".to_owned(),
-        machine: MachineId(1),
-        host: "zookeeper-1".to_owned(),
-        program: Program::ZooKeeper,
-        properties: Properties::of(properties.iter().copied()),
-        sync_latency: Span::from_millis(SYNC_MS),
-        seed: 1,
-    }
-}
-
-fn conn(serial: u32) -> ConnId {
-    ConnId { opener: CLIENT, incarnation: Incarnation(1), serial }
-}
-
-fn ms(millis: u64) -> Time {
-    Time::from_millis(millis)
-}
-
-impl Bench {
-    fn start(properties: &[(&str, &str)], volume: Volume, at: Time, life: u32) -> Self {
-        let spec = spec(properties);
-        let process = Box::new(ZooKeeperServer::new(&spec).unwrap());
-        let runner = Runner::new(spec, Incarnation(life), process, volume);
-        let mut bench = Self { runner, seq: 0, emissions: Vec::new() };
-        bench.put(at, Input::Start { incarnation: Incarnation(life) });
-        bench
-    }
-
-    fn new() -> Self {
-        Self::start(&[], Volume::default(), ms(1_000), 1)
-    }
-
-    /// Hands in an input and lets everything up to its time happen.
-    fn put(&mut self, due: Time, input: Input) {
-        self.seq += 1;
-        let timed = TimedInput { due, source: 1, seq: self.seq, cause: Cause::Beginning, input };
-        self.run(vec![timed], due + Span::from_micros(1));
-    }
-
-    fn run(&mut self, inputs: Vec<TimedInput>, until: Time) {
-        let output = self.runner.run(Batch { inputs, until, ..Batch::default() });
-        self.emissions.extend(output.emissions);
-    }
-
-    fn run_until(&mut self, until: Time) {
-        self.run(Vec::new(), until);
-    }
-
-    fn accept(&mut self, serial: u32, due: Time) {
-        let from = Endpoint::new("client", 40_000);
-        let (conn, port) = (conn(serial), 2181);
-        self.put(due, Input::Link(LinkInput::Accepted { conn, port, from }));
-    }
-
-    fn frame(&mut self, serial: u32, due: Time, frame: Bytes) {
-        self.put(due, Input::Link(LinkInput::Frame(conn(serial), frame)));
-    }
-
-    /// Connects with a new or an old session; gives what the server says.
-    fn connect(&mut self, serial: u32, due: Time, session: i64) -> ConnectResponse {
-        self.accept(serial, due);
-        let password = if session == 0 { [0; 16] } else { password_of(session) };
-        let request = ConnectRequest {
-            timeout: 6_000,
-            session_id: session,
-            password: Bytes::copy_from_slice(&password),
-            ..ConnectRequest::default()
-        };
-        self.frame(serial, due, request.encode());
-        self.run_until(due + Span::from_millis(SYNC_MS + 1));
-        ConnectResponse::decode(&self.take_frames(serial).pop().unwrap()).unwrap()
-    }
-
-    fn request(&mut self, serial: u32, xid: i32, due: Time, request: &Request) {
-        self.frame(serial, due, encode_request(xid, request));
-    }
-
-    /// The error of a request that is answered before anything else happens.
-    fn ask(&mut self, serial: u32, due: Time, request: &Request) -> KeeperCode {
-        self.request(serial, 77, due, request);
-        self.run_until(due + Span::from_millis(SYNC_MS + 1));
-        let frame = self.take_frames(serial).pop().unwrap();
-        KeeperCode(decode_reply_header(&frame).unwrap().err)
-    }
-
-    /// Takes out the frames for a connection.
-    fn take_frames(&mut self, serial: u32) -> Vec<Bytes> {
-        let mut frames = Vec::new();
-        self.emissions.retain(|emission| match &emission.effect {
-            Effect::Send { conn: to, frame } if *to == conn(serial) => {
-                frames.push(frame.clone());
-                false
-            }
-            _ => true,
-        });
-        frames
-    }
-
-    fn hung_up(&self, serial: u32) -> bool {
-        let hangup = Effect::Hangup(conn(serial));
-        self.emissions.iter().any(|emission| emission.effect == hangup)
-    }
-
-    fn traced(&self, event: &TraceEvent) -> Option<Time> {
-        let same = |emission: &&Emission| emission.effect == Effect::Trace(event.clone());
-        self.emissions.iter().find(same).map(|emission| emission.at)
-    }
-
-    fn view(&self) -> crate::node::view::ZooKeeperView {
-        match self.runner.process().view() {
-            ProcessView::ZooKeeper(view) => view,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn paths(&self) -> Vec<String> {
-        let znodes = self.view().znodes.into_iter().map(|znode| znode.path);
-        znodes.filter(|path| !path.starts_with("/zookeeper")).collect()
-    }
-}
-
-fn create(path: &str, flags: i32) -> Request {
-    let (path, data) = (path.to_owned(), None);
-    Request::Create(CreateRequest { path, data, acl: Acl::open(), flags })
-}
-
-fn set(path: &str) -> Request {
-    Request::SetData(SetDataRequest { path: path.to_owned(), data: None, version: -1 })
-}
-
-fn exists(path: &str) -> Request {
-    Request::Exists(ExistsRequest { path: path.to_owned(), watch: true })
-}
-
-fn get(path: &str) -> Request {
-    Request::GetData(GetDataRequest { path: path.to_owned(), watch: true })
-}
-
-fn children(path: &str) -> Request {
-    Request::GetChildren(GetChildrenRequest { path: path.to_owned(), watch: true })
-}
 
 /// A frame without what no two runs share: wall clock and the order of a Java hash set.
 fn settled(frame: &Bytes, asked: &mut VecDeque<(i32, OpCode)>) -> String {
@@ -496,98 +343,6 @@ fn four_letter_words_are_answered_as_the_whitelist_allows() {
     assert!(say(&mut bench, 8, "conf").contains("clientPort=2181\n"));
     assert!(say(&mut bench, 9, "cons").contains(&format!("sid=0x{session:x}")));
     assert!(say(&mut bench, 10, "stat").contains("Clients:\n /client:40000[1]("));
-}
-
-/// Writes `count` znodes and tells which were acknowledged by `until`.
-fn write_and_count(bench: &mut Bench, count: u64, until: Time) -> Vec<String> {
-    bench.connect(0, ms(2_000), 0);
-    for number in 0..count {
-        let due = ms(3_000) + Span::from_micros(number * 300);
-        let name = format!("/n{number:04}");
-        bench.request(0, number as i32 + 1, due, &create(&name, create_mode::PERSISTENT));
-    }
-    bench.run_until(until);
-    let early: Vec<Emission> =
-        bench.emissions.drain(..).filter(|emission| emission.at < until).collect();
-    bench.emissions = early;
-    let frames = bench.take_frames(0).into_iter();
-    let xids = frames.map(|frame| decode_reply_header(&frame).unwrap());
-    xids.map(|header| format!("/n{:04}", header.xid - 1)).collect()
-}
-
-#[test]
-fn what_was_acknowledged_survives_a_power_cut_at_any_point_of_the_log() {
-    for seed in 0..40 {
-        let mut rng = Rng::new(seed);
-        let cut_at = ms(3_000) + Span::from_micros(rng.between(1, 30_000));
-        let mut bench = Bench::new();
-        let acknowledged = write_and_count(&mut bench, 80, cut_at);
-        let mut volume = bench.runner.into_volume();
-        volume.power_cut(cut_at, &mut rng);
-        let mut bench = Bench::start(&[], volume, ms(10_000), 2);
-        bench.run_until(ms(10_100));
-        let paths = bench.paths();
-        for path in &acknowledged {
-            assert!(paths.contains(path), "seed {seed}: {path} was acknowledged");
-        }
-        let expected: Vec<_> = (0..paths.len() - 1).map(|n| format!("/n{n:04}")).collect();
-        assert_eq!(paths[1..], expected, "a prefix of what was written");
-        let last = bench.view().last_zxid;
-        bench.connect(1, ms(11_000), 0);
-        assert_eq!(bench.view().last_zxid, last + 1);
-        assert_eq!(bench.ask(1, ms(11_100), &create("/after", 0)), KeeperCode::OK);
-        let volume = bench.runner.into_volume();
-        let bench = Bench::start(&[], volume, ms(20_000), 3);
-        assert!(bench.paths().contains(&"/after".to_owned()), "seed {seed}: the log goes on");
-    }
-}
-
-#[test]
-fn a_killed_server_comes_back_with_its_sessions_and_their_whole_timeout() {
-    let mut bench = Bench::new();
-    let session = bench.connect(0, ms(2_000), 0).session_id;
-    bench.ask(0, ms(2_100), &create("/e", create_mode::EPHEMERAL));
-    let mut bench = Bench::start(&[], bench.runner.into_volume(), ms(60_000), 2);
-    bench.run_until(ms(65_000));
-    let view = bench.view();
-    assert_eq!(view.sessions.len(), 1);
-    assert_eq!((view.sessions[0].id, view.sessions[0].ephemerals.len()), (session, 1));
-    assert_eq!(bench.connect(1, ms(65_500), session).session_id, session);
-    bench.put(ms(66_000), Input::Link(LinkInput::Closed(conn(1), CloseReason::Reset)));
-    bench.run_until(ms(80_000));
-    assert!(bench.traced(&TraceEvent::SessionExpired { session }).is_some());
-    assert_eq!(bench.paths(), ["/"]);
-}
-
-#[test]
-fn snapshots_come_by_snap_count_and_the_log_goes_on_from_them() {
-    let properties = [("snapCount", "10")];
-    let mut bench = Bench::start(&properties, Volume::default(), ms(0), 1);
-    bench.connect(0, ms(2_000), 0);
-    for number in 0..50 {
-        bench.ask(0, ms(3_000 + number * 10), &create(&format!("/n{number:02}"), 0));
-    }
-    let volume = bench.runner.into_volume();
-    let snapshots = volume.list("version-2/snapshot.").count();
-    let logs = volume.list("version-2/log.").count();
-    assert!((5..=12).contains(&snapshots), "{snapshots}");
-    assert_eq!(logs, snapshots, "each snapshot but the last begins a log, and the first began one");
-    let bench = Bench::start(&properties, volume, ms(10_000), 2);
-    assert_eq!(bench.paths().len(), 51);
-    assert_eq!(bench.view().last_zxid, 51);
-}
-
-#[test]
-fn a_full_disk_stops_the_server() {
-    let mut bench = Bench::new();
-    bench.connect(0, ms(2_000), 0);
-    bench.runner.volume_mut().suffer(&crate::disk::DiskFault::Health(crate::disk::Health::Full));
-    bench.request(0, 1, ms(3_000), &create("/a", 0));
-    bench.run_until(ms(3_100));
-    let is_exit =
-        |emission: &Emission| matches!(&emission.effect, Effect::Exit(exit) if exit.failure);
-    assert!(bench.emissions.iter().any(is_exit));
-    assert!(bench.take_frames(0).is_empty(), "nothing is acknowledged");
 }
 
 /// Recorded requests with flipped bits, on a connection each: whatever they mean now, the server
