@@ -13,6 +13,7 @@ pub mod fetcher;
 pub mod group;
 pub mod handlers;
 pub mod kafka_zk;
+pub mod loggers;
 pub mod meta_properties;
 pub mod metadata_cache;
 pub mod partition;

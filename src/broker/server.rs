@@ -328,6 +328,7 @@ impl Broker {
 
 impl Process for Broker {
     fn step(&mut self, input: Input, ctx: &mut Ctx<'_>) {
+        let before = ctx.emitted();
         match input {
             Input::Start { .. } => self.start(ctx),
             Input::Wake => self.on_wake(ctx),
@@ -338,6 +339,10 @@ impl Process for Broker {
             Input::Stop => self.on_stop(ctx),
         }
         self.settle(ctx);
+        let loggers = self.admin.loggers();
+        if loggers.are_changed() {
+            ctx.retain_log(before, |level, logger| loggers.writes(logger, level));
+        }
     }
 
     fn next_wakeup(&self) -> Option<Wakeup> {

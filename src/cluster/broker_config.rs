@@ -1,17 +1,18 @@
-//! The configs of a broker: their keys, what they are by default in 2.8, and their typed values.
-//! What this cluster has no use for (thread pools, socket buffers, security) is left out.
+//! The configs of a broker: their keys, what they are by default in 2.8, and the typed values of those
+//! that something here depends on.
 //!
 //! In Kafka: kafka.server.KafkaConfig.
 
+pub mod documentation;
 pub mod dynamic;
 mod keys;
 
-use super::config_def::{ConfigKey, ConfigValues, conflict, span_of_millis};
+use super::config_def::{ConfigValues, conflict, span_of_millis};
 use super::topic_config::TopicConfig;
 use crate::base::{Endpoint, Span};
 use crate::node::{ConfigError, Properties};
 pub use dynamic::DynamicBrokerConfig;
-pub use keys::BROKER_CONFIG_KEYS;
+use keys::{BROKER_CONFIG_KEYS, UNUSED_BROKER_CONFIG_KEYS};
 use serde::{Deserialize, Serialize};
 
 /// The `replica.selector.class` that lets consumers read from a follower in their rack (KIP-392).
@@ -142,12 +143,10 @@ pub struct BrokerConfig {
 impl BrokerConfig {
     /// The configs of a `server.properties`; unknown keys are ignored, as Kafka does.
     pub fn of(properties: &Properties) -> Result<Self, ConfigError> {
+        ConfigValues::of(UNUSED_BROKER_CONFIG_KEYS, properties)?;
         let values = ConfigValues::of(BROKER_CONFIG_KEYS, properties)?;
-        let listener = parse_listener("listeners", &values.string("listeners"))?;
-        let advertised_listener = match values.text("advertised.listeners") {
-            Some(text) => parse_listener("advertised.listeners", text)?,
-            None => listener.clone(),
-        };
+        let listener = listener(&values)?;
+        let advertised_listener = advertised_listener(&values, &listener)?;
         let session_timeout = values.span("zookeeper.session.timeout.ms");
         let config = Self {
             broker_id: values.int("broker.id"),
@@ -164,7 +163,8 @@ impl BrokerConfig {
                 dirs => dirs,
             },
             num_partitions: values.int("num.partitions"),
-            default_replication_factor: values.long("default.replication.factor") as i16,
+            default_replication_factor: i16::try_from(values.int("default.replication.factor"))
+                .unwrap_or(i16::MAX),
             auto_create_topics_enable: values.boolean("auto.create.topics.enable"),
             delete_topic_enable: values.boolean("delete.topic.enable"),
             auto_leader_rebalance_enable: values.boolean("auto.leader.rebalance.enable"),
@@ -273,6 +273,36 @@ fn topic_defaults(values: &ConfigValues<'_>) -> Properties {
         defaults.set("flush.ms", flush.to_string());
     }
     defaults
+}
+
+/// Where to listen: `listeners`, or the two older configs.
+fn listener(values: &ConfigValues<'_>) -> Result<Endpoint, ConfigError> {
+    match values.text("listeners") {
+        Some(text) => parse_listener("listeners", text),
+        None => Ok(Endpoint::new(values.string("host.name"), port(values, "port")?)),
+    }
+}
+
+/// What others are told: `advertised.listeners`, or the two older configs, or where the broker listens.
+fn advertised_listener(
+    values: &ConfigValues<'_>,
+    listener: &Endpoint,
+) -> Result<Endpoint, ConfigError> {
+    if let Some(text) = values.text("advertised.listeners") {
+        return parse_listener("advertised.listeners", text);
+    }
+    let host = values.text("advertised.host.name");
+    if host.is_none() && values.text("advertised.port").is_none() {
+        return Ok(listener.clone());
+    }
+    let host = host.map_or_else(|| values.string("host.name"), str::to_owned);
+    let key = if values.text("advertised.port").is_some() { "advertised.port" } else { "port" };
+    Ok(Endpoint::new(host, port(values, key)?))
+}
+
+fn port(values: &ConfigValues<'_>, key: &str) -> Result<u16, ConfigError> {
+    let number = values.int(key);
+    u16::try_from(number).map_err(|_| conflict(key, number, "Not a port"))
 }
 
 /// `PLAINTEXT://host:port`, of which only the first listener is used; the host may be empty.

@@ -24,6 +24,10 @@ pub enum ConfigType {
     String,
     /// Comma-separated texts.
     List,
+    /// Name of a Java class.
+    Class,
+    /// Text that is never told.
+    Password,
 }
 
 /// Which values of the right type are valid.
@@ -50,6 +54,8 @@ pub struct ConfigKey {
     pub default: Option<&'static str>,
     /// Valid values.
     pub valid: Valid,
+    /// Whether it can be set while a broker runs.
+    pub is_dynamic: bool,
 }
 
 impl ConfigType {
@@ -63,6 +69,8 @@ impl ConfigType {
             Self::Double => "DOUBLE",
             Self::String => "STRING",
             Self::List => "LIST",
+            Self::Class => "CLASS",
+            Self::Password => "PASSWORD",
         }
     }
 }
@@ -70,12 +78,12 @@ impl ConfigType {
 impl ConfigKey {
     /// The key `name` of type `kind`, any value of which is valid.
     pub const fn any(name: &'static str, kind: ConfigType, default: &'static str) -> Self {
-        Self { name, kind, default: Some(default), valid: Valid::Any }
+        Self::new(name, kind, Some(default), Valid::Any)
     }
 
     /// A key that is null unless it is set.
     pub const fn null(name: &'static str, kind: ConfigType) -> Self {
-        Self { name, kind, default: None, valid: Valid::Any }
+        Self::new(name, kind, None, Valid::Any)
     }
 
     /// A number that must not be below `low`.
@@ -85,7 +93,7 @@ impl ConfigKey {
         kind: ConfigType,
         default: &'static str,
     ) -> Self {
-        Self { name, kind, default: Some(default), valid: Valid::AtLeast(low) }
+        Self::new(name, kind, Some(default), Valid::AtLeast(low))
     }
 
     /// A text, or a list of texts, out of `options`.
@@ -95,7 +103,26 @@ impl ConfigKey {
         kind: ConfigType,
         default: &'static str,
     ) -> Self {
-        Self { name, kind, default: Some(default), valid: Valid::OneOf(options) }
+        Self::new(name, kind, Some(default), Valid::OneOf(options))
+    }
+
+    /// A number from 0 to 1.
+    pub const fn fraction(name: &'static str, default: &'static str) -> Self {
+        Self::new(name, ConfigType::Double, Some(default), Valid::Fraction)
+    }
+
+    const fn new(
+        name: &'static str,
+        kind: ConfigType,
+        default: Option<&'static str>,
+        valid: Valid,
+    ) -> Self {
+        Self { name, kind, default, valid, is_dynamic: false }
+    }
+
+    /// The same key, which can be set while a broker runs.
+    pub const fn dynamic(self) -> Self {
+        Self { is_dynamic: true, ..self }
     }
 
     /// Refuses `value` in Kafka's words when it is not of the type or not valid.
@@ -107,7 +134,9 @@ impl ConfigKey {
             ConfigType::Int => self.check_number(trimmed, trimmed.parse::<i32>().map(i64::from)),
             ConfigType::Long => self.check_number(trimmed, trimmed.parse::<i64>()),
             ConfigType::Double => self.check_double(trimmed),
-            ConfigType::String => self.check_text(trimmed, trimmed),
+            ConfigType::String | ConfigType::Class | ConfigType::Password => {
+                self.check_text(trimmed, trimmed)
+            }
             ConfigType::List => {
                 list_of(trimmed).iter().try_for_each(|one| self.check_text(trimmed, one))
             }

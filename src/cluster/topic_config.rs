@@ -2,8 +2,8 @@
 //!
 //! In Kafka: kafka.log.LogConfig, org.apache.kafka.common.config.TopicConfig.
 
-use super::config_def::ConfigType::{Boolean, Double, Int, List, Long, String as Text};
-use super::config_def::{ConfigKey, ConfigValues, Valid, unknown_names};
+use super::config_def::ConfigType::{Boolean, Int, List, Long, String as Text};
+use super::config_def::{ConfigKey, ConfigValues, unknown_names};
 use crate::base::Span;
 use crate::node::{ConfigError, Properties};
 use serde::{Deserialize, Serialize};
@@ -31,12 +31,7 @@ pub const TOPIC_CONFIG_KEYS: &[ConfigKey] = &[
     ConfigKey::any("message.format.version", Text, "2.8-IV1"),
     ConfigKey::at_least(0, "message.timestamp.difference.max.ms", Long, LONG_MAX),
     ConfigKey::one_of(TIMESTAMP_TYPES, "message.timestamp.type", Text, "CreateTime"),
-    ConfigKey {
-        name: "min.cleanable.dirty.ratio",
-        kind: Double,
-        default: Some("0.5"),
-        valid: Valid::Fraction,
-    },
+    ConfigKey::fraction("min.cleanable.dirty.ratio", "0.5"),
     ConfigKey::at_least(0, "min.compaction.lag.ms", Long, "0"),
     ConfigKey::at_least(1, "min.insync.replicas", Int, "1"),
     ConfigKey::any("preallocate", Boolean, "false"),

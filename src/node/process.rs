@@ -112,6 +112,23 @@ impl Ctx<'_> {
         self.trace(TraceEvent::Logged { level, text, logger });
     }
 
+    /// How many effects there are so far.
+    pub fn emitted(&self) -> usize {
+        self.emissions.len()
+    }
+
+    /// Leaves out the log lines behind the first `from` effects that `keep` does not want, by their
+    /// level and logger.
+    pub fn retain_log(&mut self, from: usize, keep: impl Fn(LogLevel, &str) -> bool) {
+        let is_kept = |effect: &Effect| match effect {
+            Effect::Trace(TraceEvent::Logged { level, logger, .. }) => keep(*level, logger),
+            _ => true,
+        };
+        let mut kept = self.emissions.split_off(from);
+        kept.retain(|emission| is_kept(&emission.effect));
+        self.emissions.append(&mut kept);
+    }
+
     /// Ends the process after this step.
     pub fn exit(&mut self, failure: bool, message: impl Into<String>) {
         self.emit(Effect::Exit(ExitReason { failure, message: message.into() }));

@@ -300,6 +300,36 @@ fn configs_change_while_brokers_run() {
 }
 
 #[test]
+fn a_logger_that_is_turned_down_says_no_more() {
+    let mut cluster = Outside::new(1, &[]);
+    let loggers = |cluster: &Outside| -> Vec<String> {
+        let events = cluster.host.world().trace().after(EventId::default()).filter_map(|record| {
+            let source = record.source?;
+            let broker = cluster.host.world().process_named("broker-1");
+            match &record.event {
+                TraceEvent::Logged { logger, .. } if Some(source) == broker => Some(logger.clone()),
+                _ => None,
+            }
+        });
+        events.collect()
+    };
+    create(&mut cluster, "t", &[&[1]]);
+    // Whoever speaks is listed.
+    for logger in loggers(&cluster) {
+        assert_eq!(config(&mut cluster, 1, 8, "1", &logger).1, 6, "{logger}");
+    }
+    let count = |cluster: &Outside, logger: &str| {
+        loggers(cluster).iter().filter(|one| *one == logger).count()
+    };
+    let (logger, other) = ("kafka.controller.KafkaController", "kafka.log.LogManager");
+    assert_eq!(alter(&mut cluster, 1, 8, "1", (logger, "WARN")), ErrorCode::NONE);
+    let before = (count(&cluster, logger), count(&cluster, other));
+    create(&mut cluster, "u", &[&[1]]);
+    assert_eq!(count(&cluster, logger), before.0);
+    assert!(count(&cluster, other) > before.1);
+}
+
+#[test]
 fn a_preferred_leader_comes_back_when_asked_for() {
     let mut cluster = Outside::new(3, &[("auto.leader.rebalance.enable", "false")]);
     create(&mut cluster, "t", &[&[2, 3]]);

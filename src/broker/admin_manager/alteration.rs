@@ -2,8 +2,9 @@
 //! that all brokers see.
 //!
 //! In Kafka: ZkAdminManager.alterConfigs, incrementalAlterConfigs, AdminZkClient.changeEntityConfig,
-//! KIP-339. Log levels cannot be changed: a logger has none here.
+//! KIP-339.
 
+use super::log_levels::BROKER_LOGGER;
 use super::{AdminAction, AdminManager, AdminTag, Step};
 use crate::base::trace::LogLevel;
 use crate::base::{SortedMap, SortedSet};
@@ -30,9 +31,11 @@ pub(super) const TOPIC: i8 = 2;
 pub(super) const BROKER: i8 = 4;
 
 /// Numbers of `AlterConfigOp.OpType`.
-const SET: i8 = 0;
-const DELETE: i8 = 1;
-const APPEND: i8 = 2;
+pub(super) const SET: i8 = 0;
+/// Back to the default.
+pub(super) const DELETE: i8 = 1;
+/// More elements of a list.
+pub(super) const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
 /// Which answer of ZooKeeper a resource waits for.
@@ -52,10 +55,10 @@ pub enum AlterationStep {
 
 /// One change of one config.
 #[derive(Clone, Debug)]
-struct Change {
-    name: String,
-    operation: i8,
-    value: Option<String>,
+pub(super) struct Change {
+    pub(super) name: String,
+    pub(super) operation: i8,
+    pub(super) value: Option<String>,
 }
 
 /// A topic or broker whose configs change.
@@ -135,10 +138,13 @@ impl AdminManager {
     ) -> Vec<AdminAction> {
         let job = self.next_job();
         for resource in &mut resources {
-            resource.outcome = check_changes(&resource.changes, is_incremental)
-                .and_then(|()| self.check_resource(resource.kind, &resource.name, metadata))
-                .err()
-                .map(Err);
+            let (kind, name, changes) = (resource.kind, &resource.name, &resource.changes);
+            let checked = check_changes(changes, is_incremental);
+            resource.outcome = if is_incremental && kind == BROKER_LOGGER {
+                Some(checked.and_then(|()| self.alter_loggers(name, changes, validate_only)))
+            } else {
+                checked.and_then(|()| self.check_resource(kind, name, metadata)).err().map(Err)
+            };
         }
         let alteration = Alteration { token, is_incremental, validate_only, resources };
         self.alterations.insert(job, alteration);
@@ -155,7 +161,6 @@ impl AdminManager {
         name: &str,
         metadata: &MetadataCache,
     ) -> Result<(), ApiError> {
-        let refuse = |text: String| Err(ApiError::new(ErrorCode::INVALID_REQUEST, text));
         match kind {
             TOPIC if metadata.partitions(name).is_none() => {
                 let text = format!("The topic '{name}' does not exist.");
@@ -164,19 +169,14 @@ impl AdminManager {
             TOPIC => topic_name::validate(name).map_err(|error| {
                 ApiError::new(ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string())
             }),
-            BROKER if name.is_empty() => Ok(()),
-            BROKER => match name.parse::<i32>() {
-                Err(_) => refuse(format!("Broker id must be an integer, but it is: {name}")),
-                Ok(id) if id != self.me => refuse(format!(
-                    "Unexpected broker id, expected {}, but received {name}",
-                    self.me
-                )),
-                Ok(_) => Ok(()),
-            },
-            kind => refuse(format!(
-                "AlterConfigs is only supported for topics and brokers, but resource type is {}",
-                kind_name(kind)
-            )),
+            BROKER => self.check_broker(name),
+            kind => {
+                let text = format!(
+                    "AlterConfigs is only supported for topics and brokers, but resource type is {}",
+                    kind_name(kind)
+                );
+                Err(ApiError::new(ErrorCode::INVALID_REQUEST, text))
+            }
         }
     }
 
@@ -262,12 +262,14 @@ impl AdminManager {
         let set = Properties(configs.clone());
         let checked = if resource.kind == TOPIC {
             topic_config::validate(&set).map_err(|error| match error {
-                InvalidTopicConfig::Value(error) => invalid_value(resource, &error.to_string()),
+                InvalidTopicConfig::Value(error) => {
+                    invalid_value(TOPIC, &resource.name, &error.to_string())
+                }
                 other => ApiError::new(ErrorCode::INVALID_CONFIG, other.to_string()),
             })
         } else {
             let checked = self.config.validate(&set, !resource.name.is_empty());
-            checked.map_err(|text| invalid_value(resource, &text))
+            checked.map_err(|text| invalid_value(BROKER, &resource.name, &text))
         };
         resource.configs = configs;
         match checked {
@@ -418,8 +420,9 @@ fn key_of(kind: i8, name: &str) -> Option<&'static ConfigKey> {
     }
 }
 
-fn invalid_value(resource: &Resource, text: &str) -> ApiError {
-    let (kind, name) = (kind_name(resource.kind), &resource.name);
+/// A value that a resource of that kind and name cannot have.
+pub(super) fn invalid_value(kind: i8, name: &str, text: &str) -> ApiError {
+    let kind = kind_name(kind);
     let resource = format!("ConfigResource(type={kind}, name='{name}')");
     let text = format!("Invalid config value for resource {resource}: {text}");
     ApiError::new(ErrorCode::INVALID_REQUEST, text)
@@ -430,7 +433,7 @@ pub(super) fn kind_name(kind: i8) -> &'static str {
     match kind {
         TOPIC => "TOPIC",
         BROKER => "BROKER",
-        8 => "BROKER_LOGGER",
+        BROKER_LOGGER => "BROKER_LOGGER",
         _ => "UNKNOWN",
     }
 }

@@ -1,13 +1,15 @@
 //! What the configs of topics and brokers are, and where each comes from.
 //!
-//! In Kafka: kafka.server.ConfigHelper. The documentation of a config is left out.
+//! In Kafka: kafka.server.ConfigHelper.
 
 use super::alteration::{BROKER, TOPIC, kind_name};
+use super::log_levels::{BROKER_LOGGER, broker_id};
 use super::{AdminAction, AdminManager, AdminTag, Step};
 use crate::broker::action::{Action, RequestContext, RequestToken};
 use crate::broker::api_error::ApiError;
 use crate::broker::kafka_zk::{Answer, Op};
 use crate::broker::metadata_cache::MetadataCache;
+use crate::cluster::broker_config::documentation;
 use crate::cluster::broker_config::dynamic::{self, ConfigSource, ConfigSynonym};
 use crate::cluster::topic_config::TOPIC_CONFIG_KEYS;
 use crate::cluster::znode_data::ConfigOverrides;
@@ -24,10 +26,17 @@ use crate::wire::zookeeper::KeeperCode;
 #[derive(Clone, Debug)]
 pub(super) struct Description {
     token: RequestToken,
-    include_synonyms: bool,
+    told: Told,
     resources: Vec<DescribeConfigsResource>,
     /// What is known of each resource.
     results: Vec<Option<Result<Vec<DescribeConfigsResourceResult>, ApiError>>>,
+}
+
+/// What is told of a config besides its value.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Told {
+    synonyms: bool,
+    documentation: bool,
 }
 
 impl AdminManager {
@@ -40,7 +49,8 @@ impl AdminManager {
         metadata: &MetadataCache,
     ) -> Vec<AdminAction> {
         let job = self.next_job();
-        let include_synonyms = request.include_synonyms;
+        let (synonyms, documentation) = (request.include_synonyms, request.include_documentation);
+        let told = Told { synonyms, documentation };
         let mut results = Vec::new();
         for (item, resource) in request.resources.iter().enumerate() {
             let name = &resource.resource_name;
@@ -60,11 +70,12 @@ impl AdminManager {
                         None
                     }
                 },
-                _ => Some(self.describe_broker(resource, include_synonyms)),
+                BROKER_LOGGER => Some(self.describe_loggers(resource)),
+                _ => Some(self.describe_broker(resource, told)),
             });
         }
         let (token, resources) = (context.token, request.resources);
-        let description = Description { token, include_synonyms, resources, results };
+        let description = Description { token, told, resources, results };
         self.descriptions.insert(job, description);
         self.settle_description(job);
         std::mem::take(&mut self.actions)
@@ -81,10 +92,10 @@ impl AdminManager {
         let result = match own {
             Some(own) => {
                 let own = Properties(own.config);
-                let wanted = |name: &&str| is_wanted(resource, name);
-                let names = TOPIC_CONFIG_KEYS.iter().map(|key| key.name).filter(wanted);
-                let include = description.include_synonyms;
-                Ok(names.map(|name| topic_entry(&self.config, &own, name, include)).collect())
+                let names = TOPIC_CONFIG_KEYS.iter().map(|key| key.name);
+                let names = names.filter(|name| resource.wants(name));
+                let told = description.told;
+                Ok(names.map(|name| topic_entry(&self.config, &own, name, told)).collect())
             }
             None => Err(ApiError::bare(ErrorCode::UNKNOWN_SERVER_ERROR)),
         };
@@ -95,34 +106,27 @@ impl AdminManager {
     fn describe_broker(
         &self,
         resource: &DescribeConfigsResource,
-        include_synonyms: bool,
+        told: Told,
     ) -> Result<Vec<DescribeConfigsResourceResult>, ApiError> {
         let refuse = |text: String| Err(ApiError::new(ErrorCode::INVALID_REQUEST, text));
         let name = resource.resource_name.as_str();
         if resource.resource_type != BROKER {
             let kind = kind_name(resource.resource_type);
-            return refuse(format!("Unexpected resource type {kind} for resource {name}"));
+            return refuse(format!("Unsupported resource type: {kind}"));
         }
-        let wanted = |name: &&str| is_wanted(resource, name);
+        let wanted = |name: &&str| resource.wants(name);
         if name.is_empty() {
             let set = self.config.dynamic_default().0.keys().map(String::as_str).filter(wanted);
-            return Ok(set
-                .map(|name| broker_entry(&self.config, name, false, include_synonyms))
-                .collect());
+            return Ok(set.map(|name| broker_entry(&self.config, name, false, told)).collect());
         }
-        match name.parse::<i32>() {
-            Err(_) => refuse(format!("Broker id must be an integer, but it is: {name}")),
-            Ok(id) if id != self.me => refuse(format!(
+        if broker_id(name)? != self.me {
+            return refuse(format!(
                 "Unexpected broker id, expected {} or empty string, but received {name}",
                 self.me
-            )),
-            Ok(_) => {
-                let names = self.config.names().into_iter().filter(wanted);
-                Ok(names
-                    .map(|name| broker_entry(&self.config, name, true, include_synonyms))
-                    .collect())
-            }
+            ));
         }
+        let names = self.config.names().into_iter().filter(wanted);
+        Ok(names.map(|name| broker_entry(&self.config, name, true, told)).collect())
     }
 
     fn settle_description(&mut self, job: u64) {
@@ -155,9 +159,12 @@ impl AdminManager {
     }
 }
 
-fn is_wanted(resource: &DescribeConfigsResource, name: &str) -> bool {
-    let keys = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty());
-    keys.is_none_or(|keys| keys.iter().any(|key| key == name))
+impl DescribeConfigsResource {
+    /// Whether the config is asked for: no names are all.
+    pub(super) fn wants(&self, name: &str) -> bool {
+        let keys = self.configuration_keys.as_ref().filter(|keys| !keys.is_empty());
+        keys.is_none_or(|keys| keys.iter().any(|key| key == name))
+    }
 }
 
 /// A topic config: its value, and what stands behind it.
@@ -165,7 +172,7 @@ pub(super) fn topic_entry(
     config: &DynamicBrokerConfig,
     own: &Properties,
     name: &str,
-    include_synonyms: bool,
+    told: Told,
 ) -> DescribeConfigsResourceResult {
     let key = TOPIC_CONFIG_KEYS.iter().find(|key| key.name == name);
     let mut synonyms = config.topic_synonyms(name);
@@ -179,14 +186,17 @@ pub(super) fn topic_entry(
     }
     let value = own.get(name).or_else(|| config.current().topic_defaults.get(name));
     let value = value.or_else(|| key.and_then(|key| key.default));
-    entry(name, value, false, key.map(|key| key.kind), synonyms, include_synonyms)
+    let mut entry = entry(name, value, false, key.map(|key| key.kind), synonyms, told);
+    let documentation = told.documentation.then(|| documentation::of_topic_config(name));
+    entry.documentation = documentation.flatten().map(str::to_owned);
+    entry
 }
 
 fn broker_entry(
     config: &DynamicBrokerConfig,
     name: &str,
     per_broker: bool,
-    include_synonyms: bool,
+    told: Told,
 ) -> DescribeConfigsResourceResult {
     let mut synonyms = config.synonyms(name);
     let value = if per_broker { config.value(name) } else { config.dynamic_default().get(name) };
@@ -195,22 +205,25 @@ fn broker_entry(
     }
     let kind = dynamic::key(name).map(|key| key.kind);
     let read_only = !DynamicBrokerConfig::is_dynamic(name);
-    entry(name, value, read_only, kind, synonyms, include_synonyms)
+    let mut entry = entry(name, value, read_only, kind, synonyms, told);
+    let documentation = told.documentation.then(|| documentation::of_broker_config(name));
+    entry.documentation = documentation.flatten();
+    entry
 }
 
-/// A config whose type nobody knows may be a secret, so its value is not told.
+/// A password is not told, nor the value of a config whose type nobody knows: it may be one.
 fn entry(
     name: &str,
     value: Option<&str>,
     read_only: bool,
     kind: Option<ConfigType>,
     synonyms: Vec<ConfigSynonym>,
-    include_synonyms: bool,
+    told: Told,
 ) -> DescribeConfigsResourceResult {
-    let is_sensitive = kind.is_none();
+    let is_sensitive = matches!(kind, None | Some(ConfigType::Password));
     let source = synonyms.first().map_or(ConfigSource::DefaultConfig, |one| one.source);
+    let synonyms = synonyms.into_iter().filter(|_| told.synonyms);
     let told = |value: &str| (!is_sensitive).then(|| value.to_owned());
-    let synonyms = synonyms.into_iter().filter(|_| include_synonyms);
     DescribeConfigsResourceResult {
         name: name.to_owned(),
         value: value.and_then(told),
@@ -240,5 +253,7 @@ fn type_number(kind: ConfigType) -> i8 {
         ConfigType::Long => 5,
         ConfigType::Double => 6,
         ConfigType::List => 7,
+        ConfigType::Class => 8,
+        ConfigType::Password => 9,
     }
 }

@@ -8,6 +8,7 @@ mod creation;
 mod deletion;
 mod description;
 mod growth;
+mod log_levels;
 mod results;
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::base::{BrokerId, Rng, SortedMap, SortedSet, Time};
 use crate::broker::action::{Action, RequestContext};
 use crate::broker::api_error::ApiError;
 use crate::broker::kafka_zk::{Answer, Op};
+use crate::broker::loggers::Loggers;
 use crate::broker::metadata_cache::MetadataCache;
 use crate::cluster::{AssignmentError, BrokerMetadata, DynamicBrokerConfig, topic_name};
 use crate::wire::ErrorCode;
@@ -60,6 +62,7 @@ const LOGGER: &str = "kafka.server.ZkAdminManager";
 pub struct AdminManager {
     me: i32,
     config: DynamicBrokerConfig,
+    loggers: Loggers,
     rng: Rng,
     creations: SortedMap<u64, Creation>,
     deletions: SortedMap<u64, Deletion>,
@@ -82,6 +85,7 @@ impl AdminManager {
         Self {
             me: me.0,
             config,
+            loggers: Loggers::default(),
             rng,
             creations: SortedMap::new(),
             deletions: SortedMap::new(),
@@ -99,6 +103,11 @@ impl AdminManager {
     /// The broker's configs have changed.
     pub fn set_config(&mut self, config: DynamicBrokerConfig) {
         self.config = config;
+    }
+
+    /// The broker's loggers, which admin clients may change.
+    pub fn loggers(&self) -> &Loggers {
+        &self.loggers
     }
 
     /// CreateTopics. Only the active controller takes it, which the caller knows.

@@ -3,7 +3,7 @@
 //! In Kafka: KafkaApis.handleCreateTopicsRequest, ZkAdminManager.maybePopulateMetadataAndConfigs.
 
 use super::creation::NewTopic;
-use super::description::topic_entry;
+use super::description::{Told, topic_entry};
 use crate::broker::api_error::ApiError;
 use crate::cluster::DynamicBrokerConfig;
 use crate::cluster::topic_config::TOPIC_CONFIG_KEYS;
@@ -69,7 +69,7 @@ pub(super) fn response(
 fn configs(config: &DynamicBrokerConfig, topic: &NewTopic) -> Vec<CreatableTopicConfigs> {
     let own = Properties(topic.configs.clone());
     let entry = |name: &str| {
-        let entry = topic_entry(config, &own, name, false);
+        let entry = topic_entry(config, &own, name, Told::default());
         CreatableTopicConfigs {
             name: entry.name,
             value: entry.value,

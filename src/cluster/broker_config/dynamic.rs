@@ -3,8 +3,9 @@
 //!
 //! In Kafka: kafka.server.DynamicBrokerConfig, ConfigHelper (synonyms), KIP-226.
 
-use super::keys::{BROKER_CONFIG_KEYS, DYNAMIC_CONFIGS, topic_config_synonym};
-use super::{BrokerConfig, ConfigKey};
+use super::BrokerConfig;
+pub use super::keys::key;
+use super::keys::{all_keys, topic_config_synonym};
 use crate::base::SortedSet;
 use crate::node::{ConfigError, Properties};
 
@@ -22,6 +23,8 @@ pub enum ConfigSource {
     StaticBrokerConfig = 4,
     /// Kafka's default.
     DefaultConfig = 5,
+    /// A logger's level.
+    DynamicBrokerLoggerConfig = 6,
 }
 
 /// A config of another name, or of another place, that stands behind a config.
@@ -97,8 +100,7 @@ impl DynamicBrokerConfig {
     /// Refuses, in Kafka's words, configs that cannot be set while a broker runs. `per_broker` tells
     /// whether they are for this broker or for all.
     pub fn validate(&self, set: &Properties, per_broker: bool) -> Result<(), String> {
-        let is_fixed =
-            |name: &&String| key(name).is_some() && !DYNAMIC_CONFIGS.contains(&name.as_str());
+        let is_fixed = |name: &&String| key(name).is_some_and(|key| !key.is_dynamic);
         let fixed: Vec<&str> = set.0.keys().filter(is_fixed).map(String::as_str).collect();
         if !fixed.is_empty() {
             let names = fixed.join(", ");
@@ -124,7 +126,7 @@ impl DynamicBrokerConfig {
     pub fn names(&self) -> SortedSet<&str> {
         let set = [&self.fixed, &self.default, &self.own].into_iter();
         let set = set.flat_map(|properties| properties.0.keys().map(String::as_str));
-        BROKER_CONFIG_KEYS.iter().map(|key| key.name).chain(set).collect()
+        all_keys().map(|key| key.name).chain(set).collect()
     }
 
     /// The value of `name` that holds now; none is null.
@@ -164,19 +166,14 @@ impl DynamicBrokerConfig {
 
     /// Whether `name` can be set while the broker runs.
     pub fn is_dynamic(name: &str) -> bool {
-        DYNAMIC_CONFIGS.contains(&name)
+        key(name).is_some_and(|key| key.is_dynamic)
     }
-}
-
-/// The key of Kafka's table, if it has that name.
-pub fn key(name: &str) -> Option<&'static ConfigKey> {
-    BROKER_CONFIG_KEYS.iter().find(|key| key.name == name)
 }
 
 /// What can be used of configs that were read: the rest would stop nobody, and is left out.
 fn valid(set: Properties) -> Properties {
     let is_valid = |name: &String, value: &mut String| match key(name) {
-        Some(key) => DYNAMIC_CONFIGS.contains(&name.as_str()) && key.check(value).is_ok(),
+        Some(key) => key.is_dynamic && key.check(value).is_ok(),
         None => true,
     };
     let mut set = set;

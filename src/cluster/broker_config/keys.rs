@@ -1,75 +1,75 @@
-//! The table of broker configs with the defaults of 2.8, and which of them are defaults of topics.
+//! The table of broker configs with the defaults of 2.8: first those that something here depends on,
+//! then, in `keys::unused`, the rest. And which of them are defaults of topics.
 //!
 //! In Kafka: kafka.server.KafkaConfig.configDef, kafka.log.LogConfig.
+
+mod unused;
 
 use crate::cluster::config_def::ConfigKey;
 use crate::cluster::config_def::ConfigType::{
     Boolean, Double, Int, List, Long, Short, String as Text,
 };
+pub use unused::UNUSED_BROKER_CONFIG_KEYS;
 
+const INT_MAX: &str = "2147483647";
 const LONG_MAX: &str = "9223372036854775807";
 const CLEANUP_POLICIES: &[&str] = &["compact", "delete"];
 const TIMESTAMP_TYPES: &[&str] = &["CreateTime", "LogAppendTime"];
 
-/// The keys, in Kafka's order.
+/// The keys that something here depends on, in Kafka's order.
 pub const BROKER_CONFIG_KEYS: &[ConfigKey] = &[
-    // ---- ZooKeeper ----
     ConfigKey::null("zookeeper.connect", Text),
     ConfigKey::any("zookeeper.session.timeout.ms", Int, "18000"),
     ConfigKey::null("zookeeper.connection.timeout.ms", Int),
-    // ---- the server ----
     ConfigKey::any("broker.id", Int, "-1"),
-    ConfigKey::null("broker.rack", Text),
-    ConfigKey::any("broker.id.generation.enable", Boolean, "true"),
-    ConfigKey::at_least(0, "reserved.broker.max.id", Int, "1000"),
-    ConfigKey::at_least(0, "message.max.bytes", Int, "1048588"),
+    ConfigKey::at_least(0, "message.max.bytes", Int, "1048588").dynamic(),
     ConfigKey::any("request.timeout.ms", Int, "30000"),
-    ConfigKey::any("listeners", Text, "PLAINTEXT://:9092"),
-    ConfigKey::null("advertised.listeners", Text),
+    ConfigKey::any("port", Int, "9092"),
+    ConfigKey::any("host.name", Text, ""),
+    ConfigKey::null("listeners", Text).dynamic(),
+    ConfigKey::null("advertised.host.name", Text),
+    ConfigKey::null("advertised.port", Int),
+    ConfigKey::null("advertised.listeners", Text).dynamic(),
     ConfigKey::at_least(1, "socket.request.max.bytes", Int, "104857600"),
     ConfigKey::any("connections.max.idle.ms", Long, "600000"),
-    // ---- the log ----
+    ConfigKey::null("broker.rack", Text),
     ConfigKey::at_least(1, "num.partitions", Int, "1"),
     ConfigKey::any("log.dir", Text, "/tmp/kafka-logs"),
     ConfigKey::null("log.dirs", Text),
-    ConfigKey::at_least(14, "log.segment.bytes", Int, "1073741824"),
-    ConfigKey::null("log.roll.ms", Long),
+    ConfigKey::at_least(14, "log.segment.bytes", Int, "1073741824").dynamic(),
+    ConfigKey::null("log.roll.ms", Long).dynamic(),
     ConfigKey::at_least(1, "log.roll.hours", Int, "168"),
-    ConfigKey::null("log.roll.jitter.ms", Long),
+    ConfigKey::null("log.roll.jitter.ms", Long).dynamic(),
     ConfigKey::at_least(0, "log.roll.jitter.hours", Int, "0"),
-    ConfigKey::null("log.retention.ms", Long),
+    ConfigKey::null("log.retention.ms", Long).dynamic(),
     ConfigKey::null("log.retention.minutes", Int),
     ConfigKey::any("log.retention.hours", Int, "168"),
-    ConfigKey::any("log.retention.bytes", Long, "-1"),
+    ConfigKey::any("log.retention.bytes", Long, "-1").dynamic(),
     ConfigKey::at_least(1, "log.retention.check.interval.ms", Long, "300000"),
-    ConfigKey::one_of(CLEANUP_POLICIES, "log.cleanup.policy", List, "delete"),
-    ConfigKey::at_least(0, "log.cleaner.threads", Int, "1"),
-    ConfigKey::any("log.cleaner.dedupe.buffer.size", Long, "134217728"),
-    ConfigKey::at_least(0, "log.cleaner.backoff.ms", Long, "15000"),
-    ConfigKey::any("log.cleaner.min.cleanable.ratio", Double, "0.5"),
+    ConfigKey::one_of(CLEANUP_POLICIES, "log.cleanup.policy", List, "delete").dynamic(),
+    ConfigKey::at_least(0, "log.cleaner.backoff.ms", Long, "15000").dynamic(),
+    ConfigKey::any("log.cleaner.min.cleanable.ratio", Double, "0.5").dynamic(),
     ConfigKey::any("log.cleaner.enable", Boolean, "true"),
-    ConfigKey::any("log.cleaner.delete.retention.ms", Long, "86400000"),
-    ConfigKey::any("log.cleaner.min.compaction.lag.ms", Long, "0"),
-    ConfigKey::any("log.cleaner.max.compaction.lag.ms", Long, LONG_MAX),
-    ConfigKey::at_least(4, "log.index.size.max.bytes", Int, "10485760"),
-    ConfigKey::at_least(0, "log.index.interval.bytes", Int, "4096"),
-    ConfigKey::at_least(1, "log.flush.interval.messages", Long, LONG_MAX),
-    ConfigKey::at_least(0, "log.segment.delete.delay.ms", Long, "60000"),
+    ConfigKey::any("log.cleaner.delete.retention.ms", Long, "86400000").dynamic(),
+    ConfigKey::any("log.cleaner.min.compaction.lag.ms", Long, "0").dynamic(),
+    ConfigKey::any("log.cleaner.max.compaction.lag.ms", Long, LONG_MAX).dynamic(),
+    ConfigKey::at_least(4, "log.index.size.max.bytes", Int, "10485760").dynamic(),
+    ConfigKey::at_least(0, "log.index.interval.bytes", Int, "4096").dynamic(),
+    ConfigKey::at_least(1, "log.flush.interval.messages", Long, LONG_MAX).dynamic(),
+    ConfigKey::at_least(0, "log.segment.delete.delay.ms", Long, "60000").dynamic(),
     ConfigKey::any("log.flush.scheduler.interval.ms", Long, LONG_MAX),
-    ConfigKey::null("log.flush.interval.ms", Long),
+    ConfigKey::null("log.flush.interval.ms", Long).dynamic(),
     ConfigKey::at_least(0, "log.flush.offset.checkpoint.interval.ms", Int, "60000"),
     ConfigKey::at_least(0, "log.flush.start.offset.checkpoint.interval.ms", Int, "60000"),
-    ConfigKey::any("log.preallocate", Boolean, "false"),
-    ConfigKey::at_least(1, "num.recovery.threads.per.data.dir", Int, "1"),
+    ConfigKey::any("log.preallocate", Boolean, "false").dynamic(),
     ConfigKey::any("auto.create.topics.enable", Boolean, "true"),
-    ConfigKey::at_least(1, "min.insync.replicas", Int, "1"),
+    ConfigKey::at_least(1, "min.insync.replicas", Int, "1").dynamic(),
     ConfigKey::any("log.message.format.version", Text, "2.8-IV1"),
-    ConfigKey::one_of(TIMESTAMP_TYPES, "log.message.timestamp.type", Text, "CreateTime"),
-    ConfigKey::any("log.message.timestamp.difference.max.ms", Long, LONG_MAX),
-    ConfigKey::any("log.message.downconversion.enable", Boolean, "true"),
-    // ---- replication ----
+    ConfigKey::one_of(TIMESTAMP_TYPES, "log.message.timestamp.type", Text, "CreateTime").dynamic(),
+    ConfigKey::any("log.message.timestamp.difference.max.ms", Long, LONG_MAX).dynamic(),
+    ConfigKey::any("log.message.downconversion.enable", Boolean, "true").dynamic(),
     ConfigKey::any("controller.socket.timeout.ms", Int, "30000"),
-    ConfigKey::any("default.replication.factor", Short, "1"),
+    ConfigKey::any("default.replication.factor", Int, "1"),
     ConfigKey::any("replica.lag.time.max.ms", Long, "30000"),
     ConfigKey::any("replica.socket.timeout.ms", Int, "30000"),
     ConfigKey::at_least(0, "replica.fetch.max.bytes", Int, "1048576"),
@@ -77,47 +77,48 @@ pub const BROKER_CONFIG_KEYS: &[ConfigKey] = &[
     ConfigKey::at_least(0, "replica.fetch.backoff.ms", Int, "1000"),
     ConfigKey::any("replica.fetch.min.bytes", Int, "1"),
     ConfigKey::at_least(0, "replica.fetch.response.max.bytes", Int, "10485760"),
-    ConfigKey::any("num.replica.fetchers", Int, "1"),
-    ConfigKey::null("replica.selector.class", Text),
     ConfigKey::any("replica.high.watermark.checkpoint.interval.ms", Long, "5000"),
     ConfigKey::any("auto.leader.rebalance.enable", Boolean, "true"),
     ConfigKey::any("leader.imbalance.per.broker.percentage", Int, "10"),
     ConfigKey::any("leader.imbalance.check.interval.seconds", Long, "300"),
-    ConfigKey::any("unclean.leader.election.enable", Boolean, "false"),
-    ConfigKey::any("inter.broker.protocol.version", Text, "2.8-IV1"),
-    // ---- controlled shutdown ----
+    ConfigKey::any("unclean.leader.election.enable", Boolean, "false").dynamic(),
+    ConfigKey::null("replica.selector.class", Text),
     ConfigKey::any("controlled.shutdown.max.retries", Int, "3"),
     ConfigKey::any("controlled.shutdown.retry.backoff.ms", Long, "5000"),
     ConfigKey::any("controlled.shutdown.enable", Boolean, "true"),
-    // ---- groups ----
     ConfigKey::any("group.min.session.timeout.ms", Int, "6000"),
     ConfigKey::any("group.max.session.timeout.ms", Int, "1800000"),
     ConfigKey::any("group.initial.rebalance.delay.ms", Int, "3000"),
-    ConfigKey::at_least(1, "group.max.size", Int, "2147483647"),
-    // ---- offsets ----
+    ConfigKey::at_least(1, "group.max.size", Int, INT_MAX),
     ConfigKey::any("offset.metadata.max.bytes", Int, "4096"),
     ConfigKey::at_least(1, "offsets.load.buffer.size", Int, "5242880"),
     ConfigKey::at_least(1, "offsets.topic.replication.factor", Short, "3"),
     ConfigKey::at_least(1, "offsets.topic.num.partitions", Int, "50"),
     ConfigKey::at_least(1, "offsets.topic.segment.bytes", Int, "104857600"),
-    ConfigKey::any("offsets.topic.compression.codec", Int, "0"),
     ConfigKey::at_least(1, "offsets.retention.minutes", Int, "10080"),
     ConfigKey::at_least(1, "offsets.retention.check.interval.ms", Long, "600000"),
     ConfigKey::at_least(1, "offsets.commit.timeout.ms", Int, "5000"),
     ConfigKey::any("offsets.commit.required.acks", Short, "-1"),
     ConfigKey::any("delete.topic.enable", Boolean, "true"),
-    ConfigKey::any("compression.type", Text, "producer"),
-    // ---- transactions ----
+    ConfigKey::any("compression.type", Text, "producer").dynamic(),
     ConfigKey::at_least(1, "transactional.id.expiration.ms", Int, "604800000"),
-    ConfigKey::at_least(1, "transaction.max.timeout.ms", Int, "900000"),
     ConfigKey::at_least(1, "transaction.state.log.min.isr", Int, "2"),
     ConfigKey::at_least(1, "transaction.state.log.replication.factor", Short, "3"),
     ConfigKey::at_least(1, "transaction.state.log.num.partitions", Int, "50"),
     ConfigKey::at_least(1, "transaction.state.log.segment.bytes", Int, "104857600"),
-    // ---- fetch sessions ----
     ConfigKey::at_least(0, "max.incremental.fetch.session.cache.slots", Int, "1000"),
     ConfigKey::at_least(1024, "fetch.max.bytes", Int, "57671680"),
 ];
+
+/// The key of a broker config, if Kafka has one of that name.
+pub fn key(name: &str) -> Option<&'static ConfigKey> {
+    all_keys().find(|key| key.name == name)
+}
+
+/// All keys, used or not.
+pub fn all_keys() -> impl Iterator<Item = &'static ConfigKey> {
+    BROKER_CONFIG_KEYS.iter().chain(UNUSED_BROKER_CONFIG_KEYS)
+}
 
 /// Topic configs whose default is one broker config. Times, which have several, are apart.
 pub const TOPIC_CONFIG_SYNONYMS: &[(&str, &str)] = &[
@@ -151,6 +152,12 @@ const TOPIC_CONFIG_TIME_SYNONYMS: &[(&str, &str)] = &[
     ("segment.ms", "log.roll.ms"),
 ];
 
+/// The topic config that has its default from the broker config `name`, if one has.
+pub fn topic_config_of(name: &str) -> Option<&'static str> {
+    let all = TOPIC_CONFIG_SYNONYMS.iter().chain(TOPIC_CONFIG_TIME_SYNONYMS);
+    all.copied().find(|(_, broker_key)| *broker_key == name).map(|(topic_key, _)| topic_key)
+}
+
 /// The broker config that the topic config `name` has its default from, if there is one.
 ///
 /// In Kafka: `LogConfig.TopicConfigSynonyms`.
@@ -158,51 +165,3 @@ pub fn topic_config_synonym(name: &str) -> Option<&'static str> {
     let all = TOPIC_CONFIG_SYNONYMS.iter().chain(TOPIC_CONFIG_TIME_SYNONYMS);
     all.copied().find(|(topic_key, _)| *topic_key == name).map(|(_, broker_key)| broker_key)
 }
-
-/// Configs that can be set while a broker runs; those of security are left out.
-///
-/// In Kafka: `DynamicBrokerConfig.AllDynamicConfigs`.
-pub const DYNAMIC_CONFIGS: &[&str] = &[
-    "advertised.listeners",
-    "background.threads",
-    "compression.type",
-    "listener.security.protocol.map",
-    "listeners",
-    "log.cleaner.backoff.ms",
-    "log.cleaner.dedupe.buffer.size",
-    "log.cleaner.delete.retention.ms",
-    "log.cleaner.io.buffer.load.factor",
-    "log.cleaner.io.buffer.size",
-    "log.cleaner.io.max.bytes.per.second",
-    "log.cleaner.max.compaction.lag.ms",
-    "log.cleaner.min.cleanable.ratio",
-    "log.cleaner.min.compaction.lag.ms",
-    "log.cleaner.threads",
-    "log.cleanup.policy",
-    "log.flush.interval.messages",
-    "log.flush.interval.ms",
-    "log.index.interval.bytes",
-    "log.index.size.max.bytes",
-    "log.message.downconversion.enable",
-    "log.message.timestamp.difference.max.ms",
-    "log.message.timestamp.type",
-    "log.preallocate",
-    "log.retention.bytes",
-    "log.retention.ms",
-    "log.roll.jitter.ms",
-    "log.roll.ms",
-    "log.segment.bytes",
-    "log.segment.delete.delay.ms",
-    "max.connection.creation.rate",
-    "max.connections",
-    "max.connections.per.ip",
-    "max.connections.per.ip.overrides",
-    "message.max.bytes",
-    "metric.reporters",
-    "min.insync.replicas",
-    "num.io.threads",
-    "num.network.threads",
-    "num.recovery.threads.per.data.dir",
-    "num.replica.fetchers",
-    "unclean.leader.election.enable",
-];

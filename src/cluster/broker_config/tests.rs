@@ -1,28 +1,43 @@
 use super::*;
 
-/// Defaults read out of Kafka 2.8.2's own classes, for the keys that this table has.
+/// All keys, read out of Kafka 2.8.2's own classes.
 #[test]
-fn defaults_are_those_of_2_8() {
-    let recorded = [
-        ("zookeeper.session.timeout.ms", "18000"),
-        ("num.partitions", "1"),
-        ("default.replication.factor", "1"),
-        ("leader.imbalance.check.interval.seconds", "300"),
-        ("replica.lag.time.max.ms", "30000"),
-        ("replica.fetch.wait.max.ms", "500"),
-        ("log.retention.check.interval.ms", "300000"),
-        ("group.initial.rebalance.delay.ms", "3000"),
-        ("offsets.topic.num.partitions", "50"),
-        ("offsets.topic.replication.factor", "3"),
-        ("offsets.retention.minutes", "10080"),
-        ("fetch.max.bytes", "57671680"),
-        ("offsets.commit.required.acks", "-1"),
-        ("transaction.state.log.min.isr", "2"),
-    ];
-    for (name, default) in recorded {
-        let key = BROKER_CONFIG_KEYS.iter().find(|key| key.name == name).unwrap();
-        assert_eq!(key.default, Some(default), "{name}");
+fn keys_and_defaults_are_those_of_2_8() {
+    let recorded = include_str!("../../../tests/golden/broker-configs.txt").lines();
+    let recorded: Vec<&str> = recorded.filter(|line| !line.starts_with('#')).collect();
+    for line in &recorded {
+        let words: Vec<&str> = line.split(' ').collect();
+        let key = keys::key(words[0]).unwrap_or_else(|| panic!("no {line}"));
+        let default = key.default.map_or("-".to_owned(), |default| format!("\"{default}\""));
+        let dynamic = if key.is_dynamic { "dynamic" } else { "fixed" };
+        assert_eq!(words, [key.name, key.kind.name(), &default, dynamic]);
     }
+    assert_eq!(keys::all_keys().count(), recorded.len());
+}
+
+#[test]
+fn whatever_can_be_described_is_documented() {
+    for key in keys::all_keys() {
+        let text = documentation::of_broker_config(key.name).unwrap_or_default();
+        let is_used = BROKER_CONFIG_KEYS.iter().any(|used| used.name == key.name);
+        let is_of_old_formats = key.name.starts_with("log.message.");
+        let is_inert = key.name == "log.preallocate" || key.name == "compression.type";
+        let says_unused = text == "Nothing here depends on it.";
+        assert!(is_used != says_unused || is_of_old_formats || is_inert, "{}: {text}", key.name);
+    }
+    assert_eq!(documentation::of_broker_config("my.own"), None);
+    assert_eq!(documentation::of_topic_config("my.own"), None);
+    assert_eq!(
+        documentation::of_broker_config("log.segment.bytes").as_deref(),
+        Some(
+            "For topics that do not set segment.bytes: Size at which a segment is closed and the \
+             next one begun."
+        )
+    );
+}
+
+#[test]
+fn what_nobody_sets_is_as_in_2_8() {
     let config = BrokerConfig::of(&Properties::default()).unwrap();
     assert_eq!(config.advertised_listener, Endpoint::new("", 9092));
     assert_eq!(config.zookeeper_connection_timeout, Span::from_secs(18));
@@ -32,7 +47,7 @@ fn defaults_are_those_of_2_8() {
 
 #[test]
 fn every_default_is_valid() {
-    for key in BROKER_CONFIG_KEYS {
+    for key in keys::all_keys() {
         if let Some(default) = key.default {
             assert_eq!(key.check(default), Ok(()), "{}", key.name);
         }
@@ -66,5 +81,23 @@ fn bad_properties_are_refused() {
         refused("num.partitions", "0"),
         "Invalid value 0 for configuration num.partitions: Value must be at least 1"
     );
+    assert_eq!(
+        refused("num.io.threads", "0"),
+        "Invalid value 0 for configuration num.io.threads: Value must be at least 1"
+    );
     assert!(refused("listeners", "9092").contains("Unable to parse"));
+    assert!(refused("port", "70000").contains("Not a port"));
+}
+
+#[test]
+fn older_names_of_listeners_are_understood() {
+    let of = |pairs: &[(&str, &str)]| {
+        let config = BrokerConfig::of(&Properties::of(pairs.iter().copied())).unwrap();
+        (config.port, config.advertised_listener)
+    };
+    let old = [("host.name", "here"), ("port", "9095")];
+    assert_eq!(of(&old), (9095, Endpoint::new("here", 9095)));
+    assert_eq!(of(&[("advertised.host.name", "there")]), (9092, Endpoint::new("there", 9092)));
+    let both = [("host.name", "here"), ("advertised.port", "1")];
+    assert_eq!(of(&both), (9092, Endpoint::new("here", 1)));
 }

@@ -87,7 +87,7 @@ impl Desk {
         let request = DescribeConfigsRequest {
             resources: vec![resource],
             include_synonyms: true,
-            ..Default::default()
+            include_documentation: true,
         };
         let (context, metadata) = (Self::context(4), &self.metadata);
         let actions = self.manager.handle_describe_configs(&context, request, metadata);
@@ -326,12 +326,11 @@ fn config_changes_are_refused_in_kafkas_words() {
              these configs dynamically: Set(broker.id)",
         ),
         (
-            8,
+            7,
             "1",
             &[("root", 0, Some("INFO"))],
             invalid,
-            "AlterConfigs is only supported for topics and brokers, but resource type is \
-             BROKER_LOGGER",
+            "AlterConfigs is only supported for topics and brokers, but resource type is UNKNOWN",
         ),
     ];
     for (kind, name, changes, code, text) in cases {
@@ -372,6 +371,7 @@ fn a_topic_is_described_with_what_stands_behind_each_config() {
     let all = desk.describe(2, "t", &[]);
     assert_eq!((all.error_code, all.error_message.as_deref()), (ErrorCode::NONE, Some("")));
     assert_eq!(all.configs.len(), 26);
+    assert!(all.configs.iter().all(|one| one.documentation.is_some()));
     let one = desk.describe(2, "t", &["min.insync.replicas"]).configs.remove(0);
     assert_eq!((one.value.as_deref(), one.config_source, one.config_type), (Some("3"), 1, 3));
     let behind: Vec<(String, i8)> =
@@ -395,6 +395,11 @@ fn a_broker_is_described_by_itself_only() {
     assert_eq!((id.value.as_deref(), id.config_source, id.read_only), (Some("1"), 4, true));
     let secret = find("my.secret");
     assert_eq!((secret.value, secret.is_sensitive, secret.config_type), (None, true, 0));
+    assert_eq!(secret.documentation, None);
+    let password = find("ssl.key.password");
+    assert_eq!((password.is_sensitive, password.config_type), (true, 9));
+    let documentation = find("num.io.threads").documentation;
+    assert_eq!(documentation.as_deref(), Some("Nothing here depends on it."));
     assert_eq!(find("message.max.bytes").config_source, 5);
     assert!(!find("message.max.bytes").read_only);
     assert_eq!(find("log.retention.hours").value.as_deref(), Some("5"));
@@ -402,4 +407,52 @@ fn a_broker_is_described_by_itself_only() {
     let other = desk.describe(4, "2", &[]);
     let text = "Unexpected broker id, expected 1 or empty string, but received 2";
     assert_eq!(other.error_message.as_deref(), Some(text));
+}
+
+#[test]
+fn levels_of_loggers_are_described_and_changed() {
+    let mut desk = Desk::new(3);
+    let level = |desk: &mut Desk, logger: &str| {
+        let mut described = desk.describe(8, "1", &[logger]).configs;
+        assert_eq!((described.len(), described[0].config_source), (1, 6));
+        described.remove(0).value.unwrap()
+    };
+    let (controller, none) = ("kafka.controller.KafkaController", (ErrorCode::NONE, String::new()));
+    assert_eq!(level(&mut desk, controller), "TRACE");
+    assert_eq!(desk.alter(8, "1", &[(controller, 0, Some("ERROR"))]), none);
+    assert_eq!(level(&mut desk, controller), "ERROR");
+    assert!(!desk.manager.loggers().writes(controller, LogLevel::Warn));
+    assert_eq!(desk.alter(8, "1", &[(controller, 1, None)]), none);
+    assert_eq!(level(&mut desk, controller), "TRACE");
+    assert_eq!(desk.describe(8, "1", &[]).configs.len(), 42);
+
+    let resource = "Invalid config value for resource ConfigResource(type=BROKER_LOGGER, name='1')";
+    let cases: [(&str, Change<'_>, String); 5] = [
+        ("1", ("root", 1, None), "Removing the log level of the root logger is not allowed".into()),
+        (
+            "1",
+            ("root", 2, Some("INFO")),
+            "APPEND operation is not allowed for the BROKER_LOGGER resource".into(),
+        ),
+        ("1", ("no.such", 0, Some("INFO")), format!("{resource}: Logger no.such does not exist!")),
+        (
+            "1",
+            ("root", 0, Some("LOUD")),
+            format!(
+                "{resource}: Cannot set the log level of root to LOUD as it is not a supported log \
+                 level. Valid log levels are TRACE, ERROR, INFO, FATAL, DEBUG, WARN"
+            ),
+        ),
+        ("2", ("root", 0, Some("INFO")), "Unexpected broker id, expected 1, but received 2".into()),
+    ];
+    for (name, change, text) in cases {
+        // Together with a change that could be made, which is not made then.
+        let refused = desk.alter(8, name, &[(controller, 0, Some("WARN")), change]);
+        assert_eq!(refused, (ErrorCode::INVALID_REQUEST, text));
+    }
+    assert_eq!(level(&mut desk, controller), "TRACE");
+    let text = |result: DescribeConfigsResult| result.error_message.unwrap();
+    assert_eq!(text(desk.describe(8, "", &[])), "Broker id must not be empty");
+    let other = "Unexpected broker id, expected 1 but received 2";
+    assert_eq!(text(desk.describe(8, "2", &[])), other);
 }
