@@ -56,7 +56,8 @@ pub struct Application {
     crash: Option<Crash>,
     /// Dies as soon as this offset of a partition is committed.
     dies_at: Option<(TopicPartition, i64)>,
-    dead: bool,
+    /// What it died of.
+    death: Option<&'static str>,
 }
 
 impl Application {
@@ -83,7 +84,7 @@ impl Application {
             records: VecDeque::new(),
             crash: None,
             dies_at: None,
-            dead: false,
+            death: None,
         })
     }
 
@@ -127,7 +128,7 @@ impl Application {
         if self.records.is_empty() {
             self.doing = Doing::Polling;
         } else if dies {
-            self.die(CrashPoint::Received, ctx);
+            self.die(CrashPoint::Received);
         } else {
             self.doing = Doing::Processing { until: ctx.now() + self.time_per_record };
         }
@@ -136,8 +137,8 @@ impl Application {
     /// Goes on; gives the record that it is done with. To be called in every step, until it gives
     /// none.
     pub fn run(&mut self, consumer: &mut Consumer, ctx: &mut Ctx<'_>) -> Option<ConsumedRecord> {
-        self.die_if_committed(consumer, ctx);
-        if self.dead {
+        self.die_if_committed(consumer);
+        if self.death.is_some() {
             return None;
         }
         match self.doing {
@@ -164,7 +165,7 @@ impl Application {
         let place = (record.partition.clone(), record.offset.saturating_add(1));
         match self.countdown() {
             Some(point @ (CrashPoint::Received | CrashPoint::Processed)) => {
-                self.die(point, ctx);
+                self.die(point);
                 return point == CrashPoint::Processed;
             }
             Some(CrashPoint::Acknowledged) => self.dies_at = Some(place.clone()),
@@ -205,29 +206,28 @@ impl Application {
         self.crash.take().map(|crash| crash.point)
     }
 
-    fn die_if_committed(&mut self, consumer: &Consumer, ctx: &mut Ctx<'_>) {
+    fn die_if_committed(&mut self, consumer: &Consumer) {
         let Some((partition, offset)) = &self.dies_at else { return };
         let owned = consumer.subscriptions().get(partition);
         if owned.is_some_and(|owned| owned.committed >= *offset) {
-            self.die(CrashPoint::Acknowledged, ctx);
+            self.die(CrashPoint::Acknowledged);
         }
     }
 
-    fn die(&mut self, point: CrashPoint, ctx: &mut Ctx<'_>) {
-        let when = match point {
+    /// It ends once the record in hand, if it is processed, has been told of: an exit is the last that is seen.
+    fn die(&mut self, point: CrashPoint) {
+        self.death = Some(match point {
             CrashPoint::Received => "before it processed a record",
             CrashPoint::Processed => "after it processed a record, before it acknowledged it",
             CrashPoint::Acknowledged => "after it acknowledged a record",
-        };
-        self.dead = true;
+        });
         self.dies_at = None;
         self.records.clear();
-        ctx.exit(true, format!("The application crashed {when}"));
     }
 
-    /// True when it has died.
-    pub fn is_dead(&self) -> bool {
-        self.dead
+    /// What it died of, once it has died.
+    pub fn death(&self) -> Option<String> {
+        self.death.map(|when| format!("The application crashed {when}"))
     }
 
     /// True when a record in hand is done, or an acknowledgement has come.

@@ -111,6 +111,14 @@ fn error(properties: &Properties, key: &str, reason: &str) -> ConfigError {
     }
 }
 
+/// A number of bytes that is not below zero.
+fn bytes(properties: &Properties, key: &str, default: i32) -> Result<i32, ConfigError> {
+    match properties.parse(key, default)? {
+        negative if negative < 0 => Err(error(properties, key, "Value must be at least 0")),
+        bytes => Ok(bytes),
+    }
+}
+
 impl ConsumerConfig {
     /// Whether rebalances are cooperative: all assignors must be (KIP-429).
     pub fn is_cooperative(&self) -> bool {
@@ -141,10 +149,10 @@ impl ConsumerConfig {
             auto_commit: auto_commit(properties)?,
             auto_commit_interval: properties.millis("auto.commit.interval.ms", 5_000)?,
             offsets_in_zookeeper: offsets_storage(properties)?,
-            fetch_min_bytes: properties.parse("fetch.min.bytes", 1)?,
+            fetch_min_bytes: bytes(properties, "fetch.min.bytes", 1)?,
             fetch_max_wait: properties.millis("fetch.max.wait.ms", 500)?,
-            fetch_max_bytes: properties.parse("fetch.max.bytes", 52_428_800)?,
-            max_partition_fetch_bytes: properties.parse("max.partition.fetch.bytes", 1_048_576)?,
+            fetch_max_bytes: bytes(properties, "fetch.max.bytes", 52_428_800)?,
+            max_partition_fetch_bytes: bytes(properties, "max.partition.fetch.bytes", 1_048_576)?,
             isolation_level: isolation_level(properties)?,
             retry_backoff: metadata.retry_backoff,
             api_timeout: properties.millis("default.api.timeout.ms", 60_000)?,
@@ -275,6 +283,7 @@ mod tests {
             ("enable.auto.commit", "yes"),
             ("max.poll.records", "0"),
             ("fetch.min.bytes", "x"),
+            ("fetch.max.bytes", "-1"),
             ("isolation.level", "serializable"),
             ("partition.assignment.strategy", "fair"),
             ("group.instance.id", ""),

@@ -103,7 +103,7 @@ impl ConsumerProcess {
             while let Some(record) = self.application.run(&mut self.consumer, ctx) {
                 self.on_record(&record, ctx);
             }
-            if self.application.is_dead() {
+            if self.application.death().is_some() {
                 return;
             }
             let records = self.consumer.run(may_poll && self.application.polls(), ctx);
@@ -139,10 +139,9 @@ impl Process for ConsumerProcess {
             Input::Stop => self.consumer.close(ctx),
         }
         self.run(ctx);
-        if self.application.is_dead() {
-            return;
-        }
-        if let Some(reason) = self.consumer.failure() {
+        if let Some(death) = self.application.death() {
+            ctx.exit(true, death);
+        } else if let Some(reason) = self.consumer.failure() {
             ctx.exit(true, reason);
         } else if self.consumer.is_closed() {
             let total = self.consumed;

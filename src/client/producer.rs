@@ -60,13 +60,15 @@ struct Blocked {
     record: PendingRecord,
     /// Since when it is the first to wait, with the time at which it is given up.
     deadline: Option<Time>,
+    /// The partition for which it waits for memory.
+    chosen: Option<i32>,
 }
 
 /// What became of an attempt to move a record into the accumulator.
 enum Admission {
     Admitted,
-    /// For metadata or memory.
-    Waits(PendingRecord),
+    /// For metadata, or for memory in a partition that is chosen once and for all.
+    Waits(PendingRecord, Option<i32>),
     Refused(PendingRecord, SendError),
 }
 
@@ -155,7 +157,7 @@ impl Producer {
             timestamp: timestamp.unwrap_or(ctx.now().as_millis()),
             checksum,
         };
-        self.blocked.push_back(Blocked { record, deadline: None });
+        self.blocked.push_back(Blocked { record, deadline: None, chosen: None });
     }
 
     /// Sends whatever can be sent. To be called at the end of every step; returns the records that
@@ -218,24 +220,30 @@ impl Producer {
     /// In Kafka: KafkaProducer.doSend.
     fn admit(&mut self, ctx: &mut Ctx<'_>) {
         self.accumulator.exhausted = false;
-        while let Some(Blocked { record, deadline }) = self.blocked.pop_front() {
+        while let Some(Blocked { record, deadline, chosen }) = self.blocked.pop_front() {
             let deadline = deadline.unwrap_or(ctx.now() + self.config.max_block);
-            match self.try_admit(record, ctx) {
+            match self.try_admit(record, chosen, ctx) {
                 Admission::Admitted => {}
                 Admission::Refused(record, error) => self.fail(record, error, ctx),
-                Admission::Waits(record) if deadline <= ctx.now() => {
+                Admission::Waits(record, _) if deadline <= ctx.now() => {
                     let error = self.blocked_too_long(&record);
                     self.fail(record, error, ctx);
                 }
-                Admission::Waits(record) => {
-                    self.blocked.push_front(Blocked { record, deadline: Some(deadline) });
+                Admission::Waits(record, chosen) => {
+                    let deadline = Some(deadline);
+                    self.blocked.push_front(Blocked { record, deadline, chosen });
                     return;
                 }
             }
         }
     }
 
-    fn try_admit(&mut self, record: PendingRecord, ctx: &mut Ctx<'_>) -> Admission {
+    fn try_admit(
+        &mut self,
+        record: PendingRecord,
+        chosen: Option<i32>,
+        ctx: &mut Ctx<'_>,
+    ) -> Admission {
         let topic = Rc::clone(&record.topic);
         self.metadata.add_topic(&topic);
         if let Some(partition) = record.partition.filter(|partition| *partition < 0) {
@@ -252,26 +260,26 @@ impl Producer {
         let partitions = self.metadata.partitions(&topic).filter(|known| !known.is_empty());
         let Some(partitions) = partitions else {
             self.metadata.request_update();
-            return Admission::Waits(record);
+            return Admission::Waits(record, None);
         };
         let count = partitions.len() as i32;
         if record.partition.is_some_and(|partition| partition >= count) {
             self.metadata.request_update();
-            return Admission::Waits(record);
+            return Admission::Waits(record, None);
         }
         let limits = (self.config.max_request_size, self.config.buffer_memory);
         if let Some(error) = SendError::too_large(record.size_upper_bound(), limits) {
             return Admission::Refused(record, error);
         }
-        let explicit = record.partition;
+        let (waited, known) = (chosen.is_some(), record.partition.or(chosen));
         let key = record.key.as_deref();
         let choose = |partitioner: &mut Partitioner, ctx: &mut Ctx<'_>| {
-            explicit.unwrap_or_else(|| partitioner.partition(&topic, key, partitions, ctx.rng))
+            known.unwrap_or_else(|| partitioner.partition(&topic, key, partitions, ctx.rng))
         };
         let mut number = choose(&mut self.partitioner, ctx);
         let mut partition = TopicPartition::new(&*topic, number);
         let has_room = self.accumulator.has_room(&partition, &record);
-        if !has_room && self.partitioner.chooses_again() {
+        if !has_room && !waited && self.partitioner.chooses_again() {
             self.partitioner.on_new_batch(&topic, number, partitions, ctx.rng);
             number = choose(&mut self.partitioner, ctx);
             partition = TopicPartition::new(&*topic, number);
@@ -289,7 +297,7 @@ impl Producer {
             }
             Append::NoMemory(record) => {
                 self.accumulator.exhausted = true;
-                Admission::Waits(record)
+                Admission::Waits(record, Some(number))
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::base::timers::Wakeup;
 use crate::base::{SortedMap, Span, Time, TopicPartition};
 use crate::node::view::{OutcomeView, ProducerView, preview};
 use crate::node::{
-    Command, ConfigError, Ctx, Input, OutgoingRecord, Process, ProcessSpec, ProcessView,
+    Command, ConfigError, Ctx, Input, OutgoingRecord, Process, ProcessSpec, ProcessView, Properties,
 };
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -20,6 +20,10 @@ use std::rc::Rc;
 const OUTCOMES_SHOWN_MAX: usize = 32;
 /// The owner of records that belong to no command.
 const NOBODY: u64 = 0;
+/// How many records a generator sends at once at most.
+const LOAD_RECORDS_MAX: usize = 100_000;
+/// How many bytes its values have at most.
+const LOAD_RECORD_SIZE_MAX: usize = 16 * 1024 * 1024;
 
 /// A `Produce` command under way.
 #[derive(Debug, Default)]
@@ -33,6 +37,45 @@ struct Progress {
     offsets: SortedMap<TopicPartition, (i64, i64)>,
 }
 
+/// What a generator sends, however it was begun.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    /// Records each time.
+    records: u32,
+    /// Bytes that a value has at least.
+    record_size: usize,
+}
+
+impl Load {
+    /// `records.per.interval` and `record.size`.
+    fn from_properties(properties: &Properties) -> Result<Self, ConfigError> {
+        let (records, record_size) = ("records.per.interval", "record.size");
+        let load = Self {
+            records: properties.parse(records, 1)?,
+            record_size: properties.parse(record_size, 0)?,
+        };
+        let bounds = [
+            (records, load.records as usize, LOAD_RECORDS_MAX),
+            (record_size, load.record_size, LOAD_RECORD_SIZE_MAX),
+        ];
+        match bounds.into_iter().find(|(_, value, most)| value > most) {
+            None => Ok(load),
+            Some((key, value, most)) => Err(ConfigError {
+                key: key.to_owned(),
+                value: value.to_string(),
+                reason: format!("Value must be no more than {most}"),
+            }),
+        }
+    }
+
+    /// The value of a record.
+    fn value(self, number: u64) -> Bytes {
+        let mut value = format!("message-{number}").into_bytes();
+        value.resize(value.len().max(self.record_size), b'.');
+        value.into()
+    }
+}
+
 /// A `ProduceEvery` command.
 #[derive(Debug)]
 struct Generator {
@@ -43,12 +86,29 @@ struct Generator {
     next: Time,
 }
 
+impl Generator {
+    /// The next record.
+    fn record(&mut self, load: Load) -> ProducerRecord {
+        let turn = (self.produced % self.keys.len().max(1) as u64) as usize;
+        self.produced += 1;
+        ProducerRecord {
+            topic: Rc::clone(&self.topic),
+            partition: None,
+            key: self.keys.get(turn).map(|key| Bytes::from(key.clone())),
+            value: Some(load.value(self.produced)),
+            headers: Vec::new(),
+            timestamp: None,
+        }
+    }
+}
+
 /// The process.
 #[derive(Debug)]
 pub struct ProducerProcess {
     producer: Producer,
     commands: SortedMap<u64, Progress>,
     next_owner: u64,
+    load: Load,
     generator: Option<Generator>,
     /// The generator of the properties, begun at the start.
     configured: Option<(String, u64, Vec<String>)>,
@@ -63,7 +123,9 @@ pub struct ProducerProcess {
 
 impl ProducerProcess {
     /// A producer with the settings of `spec`: those of `producer.properties`, and with `topic`
-    /// and `interval.ms` (and `keys`) one that begins to produce by itself.
+    /// and `interval.ms` (and `keys`) one that begins to produce by itself. What it then sends each
+    /// time are `records.per.interval` records of `record.size` bytes, as far as they can be sent
+    /// without waiting (kafka-producer-perf-test.sh has `--record-size`).
     pub fn new(spec: &ProcessSpec) -> Result<Self, ConfigError> {
         let properties = &spec.properties;
         let config = ProducerConfig::from_properties(properties, &spec.name)?;
@@ -73,6 +135,7 @@ impl ProducerProcess {
             producer: Producer::new(config),
             commands: SortedMap::new(),
             next_owner: NOBODY + 1,
+            load: Load::from_properties(properties)?,
             generator: None,
             configured: topic.map(|topic| (topic.to_owned(), interval_us, properties.list("keys"))),
             sent: 0,
@@ -131,7 +194,7 @@ impl ProducerProcess {
         self.generator = Some(Generator { topic, interval, keys, produced: 0, next: ctx.now() });
     }
 
-    /// Sends the generator's record when its time has come. While the producer blocks, its caller
+    /// Sends the generator's records when their time has come. While the producer blocks, its caller
     /// could not produce either.
     fn run_generator(&mut self, ctx: &mut Ctx<'_>) {
         let Some(generator) = &mut self.generator else { return };
@@ -142,19 +205,10 @@ impl ProducerProcess {
         if self.producer.is_blocked() {
             return;
         }
-        let number = generator.produced + 1;
-        let turn = (generator.produced % generator.keys.len().max(1) as u64) as usize;
-        let record = ProducerRecord {
-            topic: Rc::clone(&generator.topic),
-            partition: None,
-            key: generator.keys.get(turn).map(|key| Bytes::from(key.clone())),
-            value: Some(Bytes::from(format!("message-{number}"))),
-            headers: Vec::new(),
-            timestamp: None,
-        };
-        generator.produced = number;
-        self.sent += 1;
-        self.producer.send(record, NOBODY, ctx);
+        for _ in 0..self.load.records {
+            self.sent += 1;
+            self.producer.send(generator.record(self.load), NOBODY, ctx);
+        }
     }
 
     fn on_completion(&mut self, completion: Completion, ctx: &mut Ctx<'_>) {

@@ -97,6 +97,8 @@ pub enum Profile {
     Teaching,
     /// Links of 1–40 ms and Kafka's defaults, to be watched in slow motion.
     Realistic,
+    /// Links of 10 ms and Kafka's defaults: as fast as a browser goes, since a round is as long as a link.
+    Browser,
 }
 
 /// Which Kafka is shown (design.md, decision 9).

@@ -258,23 +258,16 @@ impl<T> NetworkClient<T> {
             return;
         }
         known.state = State::Negotiating { conn };
+        self.transmit_api_versions(node, conn, *ApiKey::ApiVersions.versions().end(), ctx);
+    }
+
+    fn transmit_api_versions(&mut self, node: i32, conn: ConnId, version: i16, ctx: &mut Ctx<'_>) {
+        let api = ApiKey::ApiVersions;
         let deadline = ctx.now() + self.config.request_timeout;
         let request = ApiVersionsRequest {
             client_software_name: "apache-kafka-java".to_owned(),
             client_software_version: "2.8.2".to_owned(),
         };
-        self.transmit_api_versions(node, conn, request, deadline, ctx);
-    }
-
-    fn transmit_api_versions(
-        &mut self,
-        node: i32,
-        conn: ConnId,
-        request: ApiVersionsRequest,
-        deadline: Time,
-        ctx: &mut Ctx<'_>,
-    ) {
-        let (api, version) = (ApiKey::ApiVersions, *ApiKey::ApiVersions.versions().end());
         let correlation_id = self.take_correlation_id();
         if let Some(known) = self.nodes.get_mut(&node) {
             let frame = AnyRequest::from(request);
@@ -357,7 +350,7 @@ impl<T> NetworkClient<T> {
                 return;
             }
         };
-        let correlation_id = oldest.correlation_id;
+        let (correlation_id, version) = (oldest.correlation_id, oldest.version);
         let tag = known.in_flight.pop_front().and_then(|request| request.tag);
         match (tag, response) {
             (Some(tag), response) => {
@@ -365,26 +358,32 @@ impl<T> NetworkClient<T> {
                 self.flush(node, ctx);
             }
             (None, AnyResponse::ApiVersions(response)) => {
-                self.on_api_versions(node, conn, &response, ctx);
+                self.on_api_versions(node, conn, version, &response, ctx);
             }
             (None, _) => {}
         }
     }
 
-    /// A broker that does not know our version of ApiVersions answers UNSUPPORTED_VERSION in
-    /// version 0 with the range it has; what it advertises of the other APIs holds all the same.
+    /// A broker that does not know the version of ApiVersions that it was asked in answers
+    /// UNSUPPORTED_VERSION; it is asked again in the highest that it has, or in version 0 when it does
+    /// not say, as brokers before 2.4.
+    ///
+    /// In Kafka: NetworkClient.handleApiVersionsResponse.
     fn on_api_versions(
         &mut self,
         node: i32,
         conn: ConnId,
+        asked: i16,
         response: &ApiVersionsResponse,
         ctx: &mut Ctx<'_>,
     ) {
-        let usable = response.error_code == ErrorCode::NONE
-            || (response.error_code == ErrorCode::UNSUPPORTED_VERSION
-                && response.api_keys.len() > 1);
-        if usable {
+        if response.error_code == ErrorCode::NONE {
             self.become_ready(node, conn, NodeApiVersions::of(response), ctx);
+        } else if response.error_code == ErrorCode::UNSUPPORTED_VERSION && asked > 0 {
+            let own =
+                response.api_keys.iter().find(|api| api.api_key == ApiKey::ApiVersions as i16);
+            let lower = own.map_or(0, |api| api.max_version.clamp(0, asked - 1));
+            self.transmit_api_versions(node, conn, lower, ctx);
         } else {
             ctx.hangup(conn);
             self.drop_connection(node, RequestFailure::UnsupportedVersion, ctx);

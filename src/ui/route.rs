@@ -27,6 +27,7 @@ impl Route {
         let seed = get("seed").and_then(|seed| seed.parse::<u64>().ok());
         let profile = match get("profile").as_deref() {
             Some("realistic") => Some(Profile::Realistic),
+            Some("browser") => Some(Profile::Browser),
             Some("teaching") => Some(Profile::Teaching),
             _ => None,
         };

@@ -6,7 +6,7 @@ use super::lives::{Life, Proc};
 use super::state::World;
 use crate::base::{Cause, MachineClock, MachineId, ProcessId, Span, TraceEvent};
 use crate::disk::{DiskFault, Health};
-use crate::node::{CloseReason, Command, Input, Program, Properties};
+use crate::node::{CloseReason, Command, Emission, Input, Program, Properties};
 use std::fmt;
 
 /// Why an action cannot be done.
@@ -368,10 +368,8 @@ impl World {
                 wakeup.at = wake;
             }
         }
-        for mut emission in stalled {
-            emission.at = now;
-            self.emissions.insert((now, id, emission.seq), emission);
-        }
+        self.emissions
+            .extend(stalled.into_iter().map(|stalled| (id, Emission { at: now, ..stalled })));
     }
 
     fn power_off(&mut self, machine: MachineId, cause: Cause) {

@@ -7,6 +7,8 @@ pub mod any_process;
 pub mod check;
 mod checkpoint;
 pub mod config;
+mod emissions;
+mod era;
 pub mod file;
 mod intervals;
 pub mod ledger;

@@ -197,6 +197,10 @@ impl Profile {
                 // Fifty logs on each broker would be most of what a tab stores and shows.
                 properties.set("offsets.topic.num.partitions", "4");
             }
+            if self == Self::Browser {
+                // A volume holds 64 MiB: at 10 MB/s it would be full long before Kafka's five minutes are over.
+                properties.set("log.retention.check.interval.ms", "1000");
+            }
         }
         properties
     }

@@ -45,7 +45,7 @@ impl World {
     pub fn next_happening(&self) -> Option<Time> {
         let ready = self.ready.first().map(|_| self.clock);
         let wake = self.wakes.first().map(|(at, _)| *at);
-        let emission = self.emissions.first_key_value().map(|((at, _, _), _)| *at);
+        let emission = self.emissions.next_at();
         let arrival = self.network.next_arrival();
         [ready, wake, emission, arrival].into_iter().flatten().min()
     }
@@ -145,23 +145,27 @@ impl World {
             return;
         };
         let mut crashes = Vec::new();
+        let mut emissions = Vec::new();
         for result in results {
+            let process = result.process;
             if let Some(message) = &result.crashed {
-                crashes.push((result.process, message.clone()));
+                crashes.push((process, message.clone()));
             }
-            self.take_result(result);
+            let new = self.take_result(result).into_iter();
+            emissions.extend(new.map(|emission| (process, emission)));
         }
+        self.emissions.extend(emissions);
         self.trace_cuts(end);
         loop {
             let arrival = self.network.next_arrival().filter(|at| *at < end);
-            let emission = self.emissions.first_key_value().map(|((at, _, _), _)| *at);
-            match (arrival, emission.filter(|at| *at < end)) {
+            let emission = self.emissions.next_at().filter(|at| *at < end);
+            match (arrival, emission) {
                 (Some(arrival), emission) if emission.is_none_or(|at| arrival <= at) => {
                     self.network.arrive(&mut self.trace);
                 }
                 (_, Some(_)) => {
-                    if let Some(((at, source, _), emission)) = self.emissions.pop_first() {
-                        self.apply(at, source, emission);
+                    if let Some((source, emission)) = self.emissions.pop_first() {
+                        self.apply(emission.at, source, emission);
                     }
                 }
                 _ => break,
@@ -175,13 +179,14 @@ impl World {
         self.write_ledger();
     }
 
-    fn take_result(&mut self, result: NodeResult) {
+    /// What the process let out comes back.
+    fn take_result(&mut self, result: NodeResult) -> Vec<Emission> {
         let id = result.process;
         if let Some((at, cause)) = self.cutting.remove(&id) {
             self.cuts.extend(result.cuts.into_iter().map(|cut| (at, cause.clone(), id, cut)));
         }
         let Some(process) = self.proc_mut(id) else {
-            return;
+            return Vec::new();
         };
         process.volume_bytes = result.volume_bytes;
         if let Some(volume) = result.started_on {
@@ -191,11 +196,8 @@ impl World {
             process.view = Some(Rc::new(view));
             process.view_is_stale = false;
         }
-        if !process.is_alive() {
-            return;
-        }
-        let Some(output) = result.output else {
-            return;
+        let Some(output) = result.output.filter(|_| process.is_alive()) else {
+            return Vec::new();
         };
         let was = process.wake.take().map(|wake| wake.at);
         let next = output.next_wake.as_ref().map(|wake| wake.at);
@@ -206,9 +208,7 @@ impl World {
                 self.wakes.remove(&(was, id));
             }
         }
-        for emission in output.emissions {
-            self.emissions.insert((emission.at, id, emission.seq), emission);
-        }
+        output.emissions
     }
 
     /// Tells of the cuts once their instant is over: then nothing that a person does at the same

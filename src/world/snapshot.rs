@@ -84,8 +84,8 @@ impl World {
             );
             add(&mut hasher, &(&process.inputs, &process.stalled, process.starts_with_power));
         }
-        for (key, emission) in &self.emissions {
-            add(&mut hasher, &(key, emission));
+        for emission in self.emissions.iter() {
+            add(&mut hasher, emission);
         }
         for node in nodes {
             add(&mut hasher, &node);

@@ -2,6 +2,7 @@
 
 use super::action::Action;
 use super::config::WorldConfig;
+use super::emissions::Emissions;
 use super::ledger::Ledger;
 use super::link::{Machine, Network};
 use super::lives::{Life, Proc};
@@ -15,8 +16,7 @@ use crate::base::{
 use crate::disk::volume::Cut;
 use crate::disk::{DiskFault, Health};
 use crate::node::{
-    CloseReason, Emission, Input, LinkInput, ProcessSpec, ProcessView, Program, Properties,
-    TimedInput,
+    CloseReason, Input, LinkInput, ProcessSpec, ProcessView, Program, Properties, TimedInput,
 };
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -34,7 +34,7 @@ pub struct World {
     pub(super) network: Network,
     pub(super) processes: Vec<Proc>,
     /// Effects that have not left yet, by (time, source, sequence).
-    pub(super) emissions: SortedMap<(Time, ProcessId, u64), Emission>,
+    pub(super) emissions: Emissions,
     pub(super) trace: TraceLog,
     pub(super) scheduled: VecDeque<(Time, Action)>,
     pub(super) recorded: Vec<(Time, Action)>,
@@ -90,7 +90,7 @@ impl World {
             defaults: config.defaults,
             network: Network::new(machines, config.latency, config.jitter, config.seed),
             processes: Vec::new(),
-            emissions: SortedMap::new(),
+            emissions: Emissions::default(),
             trace: TraceLog::default(),
             scheduled: config.actions.into(),
             recorded: Vec::new(),
@@ -299,7 +299,7 @@ impl World {
         process.not_before = None;
         self.ready.remove(&id);
         self.wakes.retain(|(_, process)| *process != id);
-        self.emissions.retain(|(_, process, _), _| *process != id);
+        self.emissions.forget(id);
         self.orders.push(HostOrder::Terminate { process: id });
         true
     }

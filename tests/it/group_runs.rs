@@ -1,125 +1,10 @@
 //! Consumer groups in a world: scaled out and in, killed, paused until they are fenced; and what the
 //! ledger says of every record meanwhile.
 
-use kafkarium::base::{EventId, Span, TopicPartition, TraceEvent};
-use kafkarium::host::LocalHost;
-use kafkarium::node::view::{ConsumerView, GroupView};
-use kafkarium::node::{Command, ProcessView, Program};
-use kafkarium::world::check::Checkers;
-use kafkarium::world::ledger::{Ledger, LossCause, RecordFate};
-use kafkarium::world::{Action, Profile, World, WorldConfig, launch};
-
-/// A world with its checkers and a ledger of its own that follows everything.
-struct Stage {
-    host: LocalHost,
-    checkers: Checkers,
-    ledger: Ledger,
-    seen: EventId,
-}
-
-impl Stage {
-    /// Three brokers, a topic `orders` and a producer with `acks` that sends when it is told to.
-    fn new(seed: u64, partitions: i32, acks: &str) -> Self {
-        let mut config = WorldConfig::cluster(Profile::Native, seed, 3);
-        config.client("admin-1", Program::Admin, &[]);
-        config.client("producer-1", Program::Producer, &[("acks", acks)]);
-        for topic in ["orders", "bills"] {
-            let command = Command::CreateTopic {
-                topic: topic.to_owned(),
-                partitions,
-                replication_factor: 3,
-                configs: Vec::new(),
-            };
-            let tell = Action::Tell { process: "admin-1".to_owned(), command };
-            config.actions.push((config.epoch + Span::from_secs(3), tell));
-        }
-        let mut host = LocalHost::new(World::new(config), launch);
-        host.world_mut().observe(true);
-        let (checkers, ledger) = (Checkers::default(), Ledger::following(1_000_000));
-        let mut stage = Self { host, checkers, ledger, seen: EventId(0) };
-        stage.run(8_000);
-        stage
-    }
-
-    fn run(&mut self, millis: u64) {
-        let until = self.host.world().clock() + Span::from_millis(millis);
-        while self.host.world().clock() < until {
-            let next = (self.host.world().clock() + Span::from_millis(500)).min(until);
-            self.host.run_until(next);
-            let trace = self.host.world().trace();
-            for record in trace.after(self.seen) {
-                self.checkers.see(record);
-                self.ledger.see(record);
-            }
-            self.seen = EventId(trace.total());
-        }
-        self.host.refresh_views();
-    }
-
-    fn act(&mut self, words: &str) {
-        let action = words.parse().unwrap_or_else(|error| panic!("{words}: {error}"));
-        self.host.world_mut().act(action).unwrap_or_else(|error| panic!("{words}: {error}"));
-    }
-
-    fn view(&self, name: &str) -> ProcessView {
-        let process = self.host.world().process_named(name).expect("it is in the world");
-        self.host.runner(process).expect("it runs").process().view()
-    }
-
-    fn consumer(&self, name: &str) -> ConsumerView {
-        match self.view(name) {
-            ProcessView::Consumer(view) => view,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn owned(&self, name: &str) -> Vec<TopicPartition> {
-        self.consumer(name).owned.into_iter().map(|owned| owned.partition).collect()
-    }
-
-    /// The group on its coordinator, with the coordinator's name.
-    fn group(&self, group: &str) -> (String, GroupView) {
-        let found = (1..=3).find_map(|id| {
-            let name = format!("broker-{id}");
-            let process = self.host.world().process_named(&name)?;
-            let ProcessView::Broker(view) = self.host.runner(process)?.process().view() else {
-                return None;
-            };
-            Some((name, view.groups.into_iter().find(|one| one.group == group)?))
-        });
-        found.expect("the group is coordinated")
-    }
-
-    /// Every partition of `orders` belongs to exactly one of `names`, as evenly as can be.
-    fn assert_shared(&self, names: &[&str], partitions: usize) {
-        let mut all: Vec<TopicPartition> = Vec::new();
-        for name in names {
-            let owned = self.owned(name);
-            let fair = partitions.div_ceil(names.len());
-            assert!(owned.len() <= fair, "{name} has {owned:?}");
-            all.extend(owned);
-        }
-        all.sort();
-        let expected: Vec<_> =
-            (0..partitions as i32).map(|index| TopicPartition::new("orders", index)).collect();
-        assert_eq!(all, expected, "{names:?}");
-    }
-
-    fn assert_sound(&self) {
-        assert_eq!(self.checkers.violations, Vec::new());
-        assert_eq!(self.checkers.crashes, Vec::new());
-    }
-
-    fn fates(&self) -> impl Iterator<Item = &RecordFate> {
-        self.ledger.records()
-    }
-}
-
-fn join(stage: &mut Stage, name: &str, group: &str) {
-    stage.act(&format!(
-        "start {name} consumer group.id={group} topics=orders auto.offset.reset=earliest"
-    ));
-}
+use crate::stage::{Stage, join, refusals};
+use kafkarium::base::{EventId, TraceEvent};
+use kafkarium::node::ProcessView;
+use kafkarium::world::ledger::{LossCause, RecordFate};
 
 #[test]
 fn a_group_is_scaled_out_past_its_partitions_and_survives_the_loss_of_members() {
@@ -212,35 +97,6 @@ fn a_member_that_pauses_too_long_is_fenced_and_its_late_commit_refused() {
     stage.run(10_000);
     stage.assert_sound();
     assert!(stage.fates().all(|fate| fate.deliveries.len() == 1 && fate.loss.is_none()));
-}
-
-/// The answers with an error that `server` gave `client` after `since`: API and error.
-fn refusals(
-    stage: &mut Stage,
-    since: EventId,
-    server: &str,
-    client: &str,
-) -> Vec<(String, String)> {
-    let world = stage.host.world_mut();
-    let (server, client) = (world.process_named(server), world.process_named(client));
-    let sent = |event: &TraceEvent| match event {
-        TraceEvent::FrameSent { from, to, .. } => Some(*from) == server && Some(*to) == client,
-        _ => false,
-    };
-    let frames: Vec<EventId> = world
-        .trace()
-        .after(since)
-        .filter(|record| sent(&record.event))
-        .map(|record| record.id)
-        .collect();
-    let mut refused = Vec::new();
-    for frame in frames {
-        let Some(details) = world.frame_details(frame) else { continue };
-        if let Some(error) = &details.summary.error {
-            refused.push((details.summary.api.to_string(), error.clone()));
-        }
-    }
-    refused
 }
 
 #[test]
@@ -388,47 +244,4 @@ fn a_static_member_that_is_back_in_time_costs_no_rebalance_and_its_double_is_fen
     stage.run(10_000);
     stage.assert_sound();
     assert!(stage.fates().all(|fate| fate.deliveries.len() == 1));
-}
-
-#[test]
-fn offsets_in_zookeeper_outlive_consumer_broker_and_zookeeper() {
-    let mut stage = Stage::new(11, 1, "all");
-    let start = |name: &str| {
-        format!(
-            "start {name} consumer group.id=g1 topics=orders auto.offset.reset=earliest \
-             offsets.storage=zookeeper auto.commit.interval.ms=500"
-        )
-    };
-    stage.act(&start("consumer-1"));
-    stage.act("tell producer-1 produce orders a b c");
-    stage.run(15_000);
-    assert_eq!(stage.consumer("consumer-1").consumed, 3);
-    let znode = |stage: &Stage| match stage.view("zookeeper-1") {
-        ProcessView::ZooKeeper(view) => view
-            .znodes
-            .iter()
-            .find(|znode| znode.path == "/consumers/g1/offsets/orders/0")
-            .map(|znode| znode.data.clone()),
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(znode(&stage).as_deref(), Some("3"));
-    assert!(stage.group("g1").1.offsets.is_empty(), "nothing in __consumer_offsets");
-    stage.act("stop consumer-1");
-    for name in ["zookeeper-1", "broker-1", "broker-2"] {
-        stage.act(&format!("power-off {name}"));
-    }
-    stage.run(2_000);
-    for name in ["zookeeper-1", "broker-1", "broker-2"] {
-        stage.act(&format!("power-on {name}"));
-    }
-    stage.run(40_000);
-    assert_eq!(znode(&stage).as_deref(), Some("3"));
-    stage.act("tell producer-1 produce orders d");
-    stage.act(&start("consumer-2"));
-    stage.run(15_000);
-    let values: Vec<_> =
-        stage.consumer("consumer-2").records.into_iter().map(|(_, record)| record.value).collect();
-    assert_eq!(values, [Some("d".to_owned())], "the next message, and only that");
-    assert_eq!(znode(&stage).as_deref(), Some("4"));
-    stage.assert_sound();
 }

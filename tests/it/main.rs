@@ -2,6 +2,7 @@
 
 mod administration;
 mod broker_cluster;
+mod client_runs;
 mod cluster_runs;
 mod cluster_transcripts;
 mod disk_faults;
@@ -17,6 +18,7 @@ mod model_producer_state;
 mod outside;
 mod queue_runs;
 mod same_everywhere;
+mod stage;
 mod tidy;
 mod transcript;
 mod transcripts;

@@ -164,13 +164,17 @@ impl ReplicaManager {
                 log_start_offset,
                 required_offset: (acks == -1).then_some(info.last_offset + 1),
             },
-            Err(error) => PartitionAppend {
-                partition: id,
-                outcome: Err(error),
-                log_append_time: -1,
-                log_start_offset: -1,
-                required_offset: None,
-            },
+            Err(error) => {
+                let log = self.partitions.get(&id).filter(|_| tells_log_start(error.code));
+                PartitionAppend {
+                    log_start_offset: log
+                        .map_or(-1, |partition| partition.log().log_start_offset()),
+                    partition: id,
+                    outcome: Err(error),
+                    log_append_time: -1,
+                    required_offset: None,
+                }
+            }
         }
     }
 
@@ -195,6 +199,21 @@ impl ReplicaManager {
     }
 }
 
+/// Whether a refusal says where the log starts: one that is not about where or how large the records are.
+///
+/// In Kafka: the last case of ReplicaManager.appendToLocalLog.
+fn tells_log_start(error: ErrorCode) -> bool {
+    !matches!(
+        error,
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+            | ErrorCode::NOT_LEADER_OR_FOLLOWER
+            | ErrorCode::MESSAGE_TOO_LARGE
+            | ErrorCode::RECORD_LIST_TOO_LARGE
+            | ErrorCode::CORRUPT_MESSAGE
+            | ErrorCode::KAFKA_STORAGE_ERROR
+    )
+}
+
 /// The answer to a producer, by topic in the order of the request.
 fn produce_response(appends: &[PartitionAppend]) -> ProduceResponse {
     let mut responses: Vec<TopicProduceResponse> = Vec::new();
@@ -217,7 +236,10 @@ fn produce_response(appends: &[PartitionAppend]) -> ProduceResponse {
             }
             Err(error) => {
                 answer.error_code = error.code;
-                answer.error_message.clone_from(&error.message);
+                // Words go out only where single records are to blame (RecordValidationException).
+                if !error.records.is_empty() {
+                    answer.error_message.clone_from(&error.message);
+                }
                 let records = error.records.iter();
                 let blamed = records.map(|(index, why)| BatchIndexAndErrorMessage {
                     batch_index: *index,

@@ -1,3 +1,5 @@
+mod trouble;
+
 use crate::base::trace::LogLevel;
 use crate::base::{Endpoint, ProcessId, Span, TopicPartition, TraceEvent};
 use crate::client::ProducerProcess;
@@ -9,8 +11,10 @@ use crate::wire::batch::RecordBatchView;
 use crate::wire::kafka::ApiKey;
 
 fn producer(cluster: FakeCluster, pairs: &[(&str, &str)]) -> (Bench<FakeCluster>, ProcessId) {
-    let mut properties = Properties::of(pairs.iter().copied());
-    properties.set("bootstrap.servers", "broker-1:9092,broker-2:9092");
+    let mut properties = Properties::of([("bootstrap.servers", "broker-1:9092,broker-2:9092")]);
+    for (key, value) in pairs {
+        properties.set(key, *value);
+    }
     let spec = spec(1, Program::Producer, properties);
     let process = Box::new(ProducerProcess::new(&spec).expect("sound properties"));
     let mut bench = Bench::new(cluster);

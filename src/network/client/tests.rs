@@ -11,6 +11,8 @@ struct Echo {
     delay: Span,
     up: bool,
     metadata_max: i16,
+    /// The highest version of ApiVersions that it knows, and whether it says so.
+    versions_max: (i16, bool),
     garbage: bool,
     seen: Vec<(Time, RequestHeader)>,
 }
@@ -18,7 +20,7 @@ struct Echo {
 impl Default for Echo {
     fn default() -> Self {
         let (delay, seen) = (Span::ZERO, Vec::new());
-        Self { delay, up: true, metadata_max: 11, garbage: false, seen }
+        Self { delay, up: true, metadata_max: 11, versions_max: (3, true), garbage: false, seen }
     }
 }
 
@@ -37,6 +39,17 @@ impl Servers for Echo {
     ) -> Vec<Reply> {
         self.seen.push((now, header.clone()));
         let response: AnyResponse = match request {
+            AnyRequest::ApiVersions(_) if header.api_version > self.versions_max.0 => {
+                let (max_version, says) = self.versions_max;
+                let own = ApiVersion { api_key: 18, min_version: 0, max_version };
+                let refused = ApiVersionsResponse {
+                    error_code: ErrorCode::UNSUPPORTED_VERSION,
+                    api_keys: says.then_some(own).into_iter().collect(),
+                    ..Default::default()
+                };
+                let frame = AnyResponse::from(refused).to_frame(0, header.correlation_id);
+                return vec![Reply { conn, frame, after: Span::ZERO }];
+            }
             AnyRequest::ApiVersions(_) => {
                 let max_version = self.metadata_max;
                 let metadata = ApiVersion { api_key: 3, min_version: 0, max_version };
@@ -138,6 +151,40 @@ fn dials_negotiates_and_answers_in_order() {
 }
 
 #[test]
+fn an_older_broker_is_asked_for_its_versions_again_in_one_that_it_knows() {
+    for (versions_max, expected) in
+        [((2, true), 2), ((2, false), 0), ((0, true), 0), ((9, true), 3)]
+    {
+        let echo = Echo { versions_max, metadata_max: 5, ..Echo::default() };
+        let (mut bench, id) = bench(echo, NetworkConfig::default());
+        bench.tell(id, 0, call(1));
+        bench.run(Span::from_millis(100));
+        assert_eq!(log(&bench), ["connected 1", "1 Metadata"], "{versions_max:?}");
+        let mut seen: Vec<_> = bench
+            .servers
+            .seen
+            .iter()
+            .map(|(_, header)| (header.api_key, header.api_version))
+            .collect();
+        assert_eq!(seen.pop(), Some((ApiKey::Metadata as i16, 5)));
+        let asked: Vec<_> = seen.into_iter().map(|(_, version)| version).collect();
+        assert_eq!(asked, if expected == 3 { vec![3] } else { vec![3, expected] });
+    }
+}
+
+/// Who answers every version with a refusal is no broker; the connection ends and the back-off runs.
+#[test]
+fn a_broker_that_knows_no_version_at_all_is_left() {
+    let echo = Echo { versions_max: (-1, true), ..Echo::default() };
+    let (mut bench, id) = bench(echo, NetworkConfig::default());
+    bench.tell(id, 0, call(1));
+    bench.run(Span::from_millis(100));
+    assert_eq!(log(&bench), ["disconnected 1", "1 Disconnected"]);
+    let asked: Vec<_> = bench.servers.seen.iter().map(|(_, header)| header.api_version).collect();
+    assert_eq!(asked, [3, 0]);
+}
+
+#[test]
 fn a_time_out_closes_the_connection_and_fails_all_on_it() {
     let echo = Echo { delay: Span::from_secs(9), ..Echo::default() };
     let config = NetworkConfig {
@@ -169,6 +216,37 @@ fn dials_again_after_a_growing_back_off() {
     bench.servers.up = true;
     bench.run(Span::from_millis(50));
     assert_eq!(log(&bench)[2..], ["connected 1", "2 Metadata"]);
+}
+
+/// reconnect.backoff.ms doubles to reconnect.backoff.max.ms, a fifth more or less, and begins anew after a success.
+#[test]
+fn the_back_off_grows_to_its_limit_and_begins_anew_once_connected() {
+    let (mut bench, id) = bench(Echo { up: false, ..Echo::default() }, NetworkConfig::default());
+    let failed_after = |bench: &mut Bench<Echo>, tag| {
+        let (asked, before) = (bench.now, log(bench).len());
+        bench.tell(id, 0, call(tag));
+        while log(bench).len() == before {
+            bench.run(Span::from_millis(1));
+        }
+        bench.now.since(asked).as_millis()
+    };
+    failed_after(&mut bench, 0);
+    for (tag, expected) in (1..).zip([50, 100, 200, 400, 800, 1_000, 1_000]) {
+        let waited = failed_after(&mut bench, tag);
+        let (least, most) = (expected * 8 / 10, expected * 12 / 10 + 5);
+        assert!((least..=most).contains(&waited), "dial {tag} failed after {waited} ms");
+    }
+    bench.servers.up = true;
+    failed_after(&mut bench, 8);
+    bench.servers.up = false;
+    bench.reset(&Endpoint::new("broker-1", 9092));
+    bench.run(Span::from_millis(100));
+    assert!(
+        failed_after(&mut bench, 9) <= 5,
+        "the first dial after the reset has no back-off left"
+    );
+    let waited = failed_after(&mut bench, 10);
+    assert!((80..=125).contains(&waited), "{waited}: the second failure in a row");
 }
 
 #[test]

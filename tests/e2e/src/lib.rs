@@ -10,8 +10,10 @@ mod browser;
 mod driver;
 mod element;
 mod http;
+mod sandbox;
 mod site;
 
 pub use browser::{Browser, Options, keys};
 pub use element::Element;
+pub use sandbox::{PATIENCE, readable};
 pub use site::Site;

@@ -20,32 +20,19 @@ impl Site {
 
     /// Serves the page under a path such as `/some/where/`, as a host with several pages does.
     pub fn of_dist_under(path: &str) -> Self {
-        let dist = std::env::var_os("KAFKARIUM_DIST").map_or_else(
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist"),
-            PathBuf::from,
-        );
-        assert!(
-            dist.join("index.html").is_file(),
-            "{} holds no page; `cargo xtask build` builds one",
-            dist.display()
-        );
-        Self::serve(dist, path)
+        Self::serve(dist(), path)
     }
 
     /// Serves a copy of the page whose workers run `prelude`, in JavaScript, before anything of their own: a
     /// browser that refuses something, or a worker that breaks on demand.
     pub fn of_dist_with_workers_after(prelude: &str) -> Self {
-        let dist = std::env::var_os("KAFKARIUM_DIST").map_or_else(
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist"),
-            PathBuf::from,
-        );
         let copy = std::env::temp_dir().join(format!(
             "kafkarium-site-{}-{:x}",
             std::process::id(),
             prelude.len()
         ));
         fs::create_dir_all(&copy).expect("a folder for the copy");
-        for entry in fs::read_dir(&dist).expect("dist holds a page").flatten() {
+        for entry in fs::read_dir(dist()).expect("dist holds a page").flatten() {
             if entry.path().is_file() {
                 fs::copy(entry.path(), copy.join(entry.file_name())).expect("a copy");
             }
@@ -76,6 +63,18 @@ impl Site {
     pub fn url(&self) -> &str {
         &self.url
     }
+}
+
+/// Where the finished page is.
+fn dist() -> PathBuf {
+    let dist = std::env::var_os("KAFKARIUM_DIST")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist"), PathBuf::from);
+    assert!(
+        dist.join("index.html").is_file(),
+        "{} holds no page; `cargo xtask build` builds one",
+        dist.display()
+    );
+    dist
 }
 
 struct Request {

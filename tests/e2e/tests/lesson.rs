@@ -1,13 +1,8 @@
 //! Lessons on the real page, with real workers: both are walked to their end, by what the page says, with a
 //! look back on the way.
 
-use std::time::Duration;
-
-use e2e::{Browser, Site};
+use e2e::{Browser, PATIENCE, Site};
 use serde_json::Value;
-
-/// Real time that a busy machine may take for some tens of virtual seconds.
-const PATIENCE: Duration = Duration::from_mins(3);
 
 fn open(site: &Site, lesson: &str) -> Browser {
     let browser = Browser::open();

@@ -2,23 +2,11 @@
 //! failover, loads the page again and finds the cluster and every record. Nothing is asked of the page but what it
 //! says; the kill really terminates a worker and the reload really ends all of them.
 
-use std::time::Duration;
-
-use e2e::{Browser, Options, Site, keys};
+use e2e::{Browser, Options, PATIENCE, Site, keys, readable};
 use serde_json::Value;
-
-/// Real time that a busy machine may take for some tens of virtual seconds.
-const PATIENCE: Duration = Duration::from_mins(3);
 
 fn leader(view: &Value) -> Option<i64> {
     view["partitions"]["orders-0"]["leader"].as_i64()
-}
-
-/// Records that consumers may read, in all partitions of `orders`.
-fn readable(view: &Value) -> i64 {
-    let partitions = view["partitions"].as_object().into_iter().flatten();
-    let orders = partitions.filter(|(name, _)| name.starts_with("orders-"));
-    orders.filter_map(|(_, partition)| partition["high_watermark"].as_i64()).sum()
 }
 
 /// Offsets up to which the group has read, summed over partitions.
@@ -28,22 +16,10 @@ fn positions(view: &Value) -> i64 {
     owned.filter_map(|owned| owned["position"].as_i64()).sum()
 }
 
-fn is_stable(view: &Value) -> bool {
-    let group = &view["groups"]["g1"];
-    group["state"] == "Stable" && group["members"].as_array().is_some_and(|all| all.len() == 2)
-}
-
-fn wait_for_cluster(browser: &Browser) {
-    browser.wait_at_most(PATIENCE, "the cluster to stand", || {
-        let view = browser.try_execute("return window.kafkarium.view();", &[]).ok()?;
-        (leader(&view).is_some() && is_stable(&view)).then_some(())
-    });
-}
-
 fn wait_for_readers(browser: &Browser, records: i64) {
     browser.wait_at_most(PATIENCE, &format!("{records} records to be read"), || {
         let view = browser.view();
-        (readable(&view) == records && positions(&view) == records).then_some(())
+        (readable(&view, "orders") == records && positions(&view) == records).then_some(())
     });
 }
 
@@ -53,21 +29,14 @@ fn wait_for_state(browser: &Browser, process: &str, state: &str) {
     });
 }
 
-fn send(browser: &Browser, key: &str, value: &str) {
-    browser.find("combobox", "Topic").fill("orders");
-    browser.find("textbox", "Key").fill(key);
-    browser.find("textbox", "Value").fill(value);
-    browser.find("button", "Send").click();
-}
-
 #[test]
 fn a_record_survives_the_leader_and_the_page() {
     let site = Site::of_dist();
     let browser = Browser::open();
     browser.goto(&format!("{}?speed=8", site.url()));
-    wait_for_cluster(&browser);
+    browser.wait_for_cluster();
     for (key, value) in [("ann", "1"), ("bob", "2"), ("cho", "3"), ("<b>dee</b>", "<i>4</i>")] {
-        send(&browser, key, value);
+        browser.send("orders", key, value);
     }
     wait_for_readers(&browser, 4);
     assert!(browser.text().contains("<b>dee</b>"), "a key with markup is shown as it is");
@@ -82,7 +51,7 @@ fn a_record_survives_the_leader_and_the_page() {
     browser.wait_at_most(PATIENCE, "another leader", || {
         leader(&browser.view()).filter(|leader| *leader != victim)
     });
-    send(&browser, "ann", "5");
+    browser.send("orders", "ann", "5");
     wait_for_readers(&browser, 5);
     browser.screenshot("story-failover");
 
@@ -96,7 +65,7 @@ fn a_record_survives_the_leader_and_the_page() {
     assert_ne!(browser.view()["processes"][&broker]["incarnation"], life);
 
     browser.goto(&format!("{}?speed=8", site.url()));
-    wait_for_cluster(&browser);
+    browser.wait_for_cluster();
     wait_for_readers(&browser, 5);
     let view = browser.view();
     assert!(view["persistence"].as_str().is_some_and(|kept| kept.starts_with("Kept")), "{view}");
@@ -110,7 +79,7 @@ fn the_keyboard_reaches_everything() {
     let options = Options { is_dark: true, is_still: true, ..Options::default() };
     let browser = Browser::open_with(&options);
     browser.goto(&format!("{}?speed=8", site.url()));
-    wait_for_cluster(&browser);
+    browser.wait_for_cluster();
     let focused = || {
         browser.execute(
             "return document.activeElement.getAttribute('aria-label') || document.activeElement.id \
@@ -181,7 +150,7 @@ fn an_ensemble_elects_and_its_tree_is_shown() {
     let site = Site::of_dist();
     let browser = Browser::open();
     browser.goto(&format!("{}?zookeepers=3&speed=8", site.url()));
-    wait_for_cluster(&browser);
+    browser.wait_for_cluster();
     let leading = |browser: &Browser| {
         let view = browser.view();
         let servers = view["zookeeper"].as_object()?.clone();
@@ -204,7 +173,7 @@ fn an_ensemble_elects_and_its_tree_is_shown() {
     browser.wait_at_most(PATIENCE, "another leader of the ensemble", || {
         leading(&browser).filter(|name| *name != first)
     });
-    send(&browser, "ann", "after the election");
+    browser.send("orders", "ann", "after the election");
     wait_for_readers(&browser, 1);
     browser.screenshot("ensemble-elected");
     browser.assert_no_console_errors();

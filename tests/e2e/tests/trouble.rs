@@ -1,33 +1,13 @@
 //! Bad input and trouble on the real page: each gives a clear sentence, and nothing is lost.
 
-use std::time::Duration;
-
-use e2e::{Browser, Site};
-use serde_json::{Value, json};
-
-const PATIENCE: Duration = Duration::from_mins(3);
+use e2e::{Browser, PATIENCE, Site, readable};
+use serde_json::json;
 
 fn open(site: &Site) -> Browser {
     let browser = Browser::open();
     browser.goto(&format!("{}?speed=8", site.url()));
-    wait_for_cluster(&browser);
+    browser.wait_for_cluster();
     browser
-}
-
-fn wait_for_cluster(browser: &Browser) {
-    browser.wait_at_most(PATIENCE, "the cluster to stand", || {
-        let view = browser.try_execute("return window.kafkarium.view();", &[]).ok()?;
-        (view["groups"]["g1"]["state"] == "Stable"
-            && view["partitions"]["orders-0"]["leader"].is_i64())
-        .then_some(())
-    });
-}
-
-/// Records that consumers may read, in all partitions of `orders`.
-fn readable(view: &Value) -> i64 {
-    let partitions = view["partitions"].as_object().into_iter().flatten();
-    let orders = partitions.filter(|(name, _)| name.starts_with("orders-"));
-    orders.filter_map(|(_, partition)| partition["high_watermark"].as_i64()).sum()
 }
 
 fn wait_for_text(browser: &Browser, text: &str) {
@@ -43,20 +23,13 @@ const PASTE: &str = "
     setter.call(field, arguments[1].repeat(arguments[2]));
     field.dispatchEvent(new Event('input', { bubbles: true }));";
 
-fn send(browser: &Browser, topic: &str, key: &str, value: &str) {
-    browser.find("combobox", "Topic").fill(topic);
-    browser.find("textbox", "Key").fill(key);
-    browser.find("textbox", "Value").fill(value);
-    browser.find("button", "Send").click();
-}
-
 #[test]
 fn bad_records_are_answered_in_kafkas_words() {
     let site = Site::of_dist();
     let browser = open(&site);
-    send(&browser, "no such topic!", "k", "v");
+    browser.send("no such topic!", "k", "v");
     wait_for_text(&browser, "INVALID_TOPIC_EXCEPTION");
-    send(&browser, "<img src=x onerror=alert(1)>", "k", "v");
+    browser.send("<img src=x onerror=alert(1)>", "k", "v");
     wait_for_text(&browser, "INVALID_TOPIC_EXCEPTION");
     assert_eq!(browser.execute("return document.querySelectorAll('img').length;", &[]), 0);
 
@@ -73,9 +46,9 @@ fn bad_records_are_answered_in_kafkas_words() {
     );
 
     // Any bytes may be a key.
-    send(&browser, "orders", "\u{0}\u{7f}\u{202e}\u{1f980}'\"&<", "odd");
+    browser.send("orders", "\u{0}\u{7f}\u{202e}\u{1f980}'\"&<", "odd");
     browser.wait_at_most(PATIENCE, "the odd key to be stored", || {
-        (readable(&browser.view()) == 1).then_some(())
+        (readable(&browser.view(), "orders") == 1).then_some(())
     });
 
     // A megabyte of lines, all at once.
@@ -85,7 +58,8 @@ fn bad_records_are_answered_in_kafkas_words() {
     browser.execute(PASTE, &[json!("textarea"), json!(line), json!(lines)]);
     browser.find("button", "Send").click();
     browser.wait_at_most(PATIENCE, "every line to be stored", || {
-        (readable(&browser.view()) == 1 + i64::try_from(lines).expect("fits")).then_some(())
+        (readable(&browser.view(), "orders") == 1 + i64::try_from(lines).expect("fits"))
+            .then_some(())
     });
     browser.screenshot("trouble-megabyte");
     browser.assert_no_console_errors();
@@ -98,8 +72,10 @@ fn without_a_database_the_world_runs_on_in_memory_and_says_so() {
     );
     let browser = open(&site);
     wait_for_text(&browser, "In memory");
-    send(&browser, "orders", "ann", "1");
-    browser.wait_at_most(PATIENCE, "the record", || (readable(&browser.view()) == 1).then_some(()));
+    browser.send("orders", "ann", "1");
+    browser.wait_at_most(PATIENCE, "the record", || {
+        (readable(&browser.view(), "orders") == 1).then_some(())
+    });
     browser.screenshot("trouble-memory");
 }
 
@@ -112,8 +88,10 @@ fn a_full_quota_stops_persistence_and_nothing_else() {
         "Storage.overrideQuotaForOrigin",
         &json!({ "origin": site.url().trim_end_matches('/'), "quotaSize": 1 }),
     );
-    send(&browser, "orders", "ann", "1");
-    browser.wait_at_most(PATIENCE, "the record", || (readable(&browser.view()) == 1).then_some(()));
+    browser.send("orders", "ann", "1");
+    browser.wait_at_most(PATIENCE, "the record", || {
+        (readable(&browser.view(), "orders") == 1).then_some(())
+    });
     wait_for_text(&browser, "In memory");
     browser.screenshot("trouble-quota");
 }

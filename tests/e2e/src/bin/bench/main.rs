@@ -1,5 +1,5 @@
 //! What the finished page costs in a real browser, one JSON object a line; `cargo xtask bench` runs it. Figures
-//! depend on the machine; nothing here passes or fails.
+//! depend on the machine; nothing here passes or fails. Names of benches as arguments run only those.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -8,12 +8,13 @@
     reason = "figures are for people to read"
 )]
 
+mod throughput;
+
 use std::time::{Duration, Instant};
 
-use e2e::{Browser, Site};
-use serde_json::{Value, json};
+use e2e::{Browser, PATIENCE, Site};
+use serde_json::{Map, Value, json};
 
-const PATIENCE: Duration = Duration::from_mins(5);
 /// Real time for which a speed is measured.
 const MEASURED: Duration = Duration::from_secs(20);
 
@@ -44,30 +45,44 @@ const WATCH: &str = "
 
 fn main() {
     let site = Site::of_dist();
-    first_record(&site);
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    if is_wanted("first-record") {
+        first_record(&site);
+    }
+    if is_wanted("realistic") {
+        realistic(&site);
+    }
+    if is_wanted("ensemble") {
+        ensemble(&site);
+    }
+    if is_wanted("frames") {
+        frames_in_flight(&site);
+    }
+    if is_wanted("end-to-end") {
+        throughput::end_to_end(&site);
+    }
+}
+
+/// Realistic links, and a broker killed on them.
+fn realistic(site: &Site) {
     let browser = Browser::open();
     browser.goto(&format!("{}?seed=1&profile=realistic&speed=max", site.url()));
-    wait_for_cluster(&browser);
+    browser.wait_for_cluster();
     speed_and_rounds(&browser, "realistic links");
     restart(&browser);
-    // Offsets in ZooKeeper and seven servers that log each of them at once: rounds with many dirty volumes.
+}
+
+/// Offsets in ZooKeeper and seven servers that log each of them at once: rounds with many dirty volumes.
+fn ensemble(site: &Site) {
     let browser = Browser::open();
     browser.goto(&format!("{}?seed=1&era=textbook&zookeepers=7&speed=max", site.url()));
-    wait_for_cluster(&browser);
+    browser.wait_for_cluster();
     speed_and_rounds(&browser, "seven ZooKeeper servers");
-    drop(browser);
-    frames_in_flight(&site);
 }
 
 fn print(line: &Value) {
     println!("{line}");
-}
-
-fn wait_for_cluster(browser: &Browser) {
-    browser.wait_at_most(PATIENCE, "the cluster to stand", || {
-        let view = browser.try_execute("return window.kafkarium.view();", &[]).ok()?;
-        (view["groups"]["g1"]["state"] == "Stable").then_some(())
-    });
 }
 
 /// From navigation to the first record that moves: a world made anew, then the kept one from a warm cache.
@@ -143,7 +158,7 @@ fn frames_in_flight(site: &Site) {
     let browser = Browser::open();
     browser.cdp("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": WATCH }));
     browser.goto(&format!("{}?seed=3&speed=1", site.url()));
-    wait_for_cluster(&browser);
+    browser.wait_for_cluster();
     for number in 1..=12 {
         let start = format!(
             "start flood-{number} producer linger.ms=0 batch.size=1 topic=orders max.in.flight.requests.per.connection=100"
@@ -157,14 +172,24 @@ fn frames_in_flight(site: &Site) {
     std::thread::sleep(Duration::from_secs(6));
     browser.execute("window.__bench.frames = [];", &[]);
     std::thread::sleep(Duration::from_secs(10));
+    let mut figures =
+        json!({ "bench": "frames_per_second", "in_flight": browser.view()["in_flight"] });
+    figures.as_object_mut().expect("an object").extend(frames(&browser));
+    print(&figures);
+}
+
+/// How the page drew since its list of frames was emptied.
+fn frames(browser: &Browser) -> Map<String, Value> {
     let frames = browser.execute("return window.__bench.frames;", &[]);
     let mut times: Vec<f64> =
         frames.as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
     times.sort_by(f64::total_cmp);
     let at = |part: f64| times.get((times.len() as f64 * part) as usize).copied().unwrap_or(0.0);
     let total: f64 = times.iter().sum();
-    print(&json!({
-        "bench": "frames_per_second", "in_flight": browser.view()["in_flight"],
-        "fps": times.len() as f64 * 1_000.0 / total.max(1.0), "p50_ms": at(0.5), "p99_ms": at(0.99),
-    }));
+    let figures = [
+        ("fps", times.len() as f64 * 1_000.0 / total.max(1.0)),
+        ("p50_ms", at(0.5)),
+        ("p99_ms", at(0.99)),
+    ];
+    figures.into_iter().map(|(name, figure)| (name.to_owned(), json!(figure))).collect()
 }
