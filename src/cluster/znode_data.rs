@@ -3,8 +3,11 @@
 //!
 //! In Kafka: kafka.zk.ZkData.
 
+mod notifications;
+
 use crate::base::{BrokerId, Endpoint, SortedMap, SortedSet, TopicPartition};
 use crate::wire::Uuid;
+pub use notifications::{IsrChangeNotification, LogDirEvent};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -2,11 +2,12 @@
 //! waits until the metadata shows the leaders.
 //!
 //! In Kafka: ZkAdminManager.createTopics, AdminZkClient.validateTopicCreate,
-//! createTopicWithAssignment, DelayedCreatePartitions.
+//! createTopicWithAssignment.
 
+use super::topic_purgatory::{Delay, DelayedTopic, TopicJob, Work};
 use super::{AdminManager, AdminTag, Step, assignment_error, live_brokers, results};
 use crate::base::trace::LogLevel;
-use crate::base::{SortedMap, SortedSet, Span, Time, limits};
+use crate::base::{SortedMap, SortedSet, Time, limits};
 use crate::broker::action::{Action, RequestToken};
 use crate::broker::api_error::ApiError;
 use crate::broker::kafka_zk::{Answer, Op, Write};
@@ -66,21 +67,16 @@ pub(super) struct NewTopic {
 #[derive(Clone, Debug)]
 pub(super) struct Creation {
     requester: Requester,
-    validate_only: bool,
-    topics: Vec<NewTopic>,
-    /// Set once all outcomes are known and leaders are waited for.
-    deadline: Option<Time>,
+    pub(super) topics: Vec<NewTopic>,
 }
 
-impl Creation {
-    pub(super) fn deadline(&self) -> Option<Time> {
-        self.deadline
+impl DelayedTopic for NewTopic {
+    fn is_done(&self) -> Option<bool> {
+        self.outcome.as_ref().map(Result::is_ok)
     }
-}
 
-impl NewTopic {
     /// Whether every partition has a leader in the metadata.
-    fn has_leaders(&self, metadata: &MetadataCache) -> bool {
+    fn is_shown(&self, metadata: &MetadataCache) -> bool {
         self.assignment.keys().all(|partition| {
             metadata.partition(&self.name, *partition).is_some_and(|known| known.leader >= 0)
         })
@@ -114,16 +110,27 @@ impl AdminManager {
             let is_duplicate = names[&topic.name] > 1;
             topics.push(self.new_topic(topic, is_duplicate, metadata));
         }
-        let id = self.next_job();
-        for (index, topic) in topics.iter().enumerate() {
-            if topic.outcome.is_none() {
-                let exists = Op::Exists { path: znode_path::topic(&topic.name), watch: false };
-                let step = Step::Creation(CreationStep::Exists);
-                self.ask(AdminTag { job: id, item: index, step }, exists);
-            }
+        for topic in &topics {
+            self.complain(topic);
         }
-        self.creations.insert(id, Creation { requester, validate_only, topics, deadline: None });
-        self.maybe_settle(now, id, metadata);
+        let timeout_ms = match requester {
+            Requester::Client { timeout_ms, .. } => timeout_ms,
+            Requester::Nobody => 0,
+        };
+        let work = Work::Creation(Creation { requester, topics });
+        let job = TopicJob { work, delay: Delay::of(timeout_ms, validate_only) };
+        self.begin_topics(now, job, Step::Creation(CreationStep::Exists), metadata);
+    }
+
+    /// Logs why a topic is not created.
+    fn complain(&mut self, topic: &NewTopic) {
+        if let Some(Err(error)) = &topic.outcome {
+            let (name, text) = (&topic.name, error.message.as_deref().unwrap_or_default());
+            self.log(
+                LogLevel::Info,
+                format!("Error processing create topic request {name}: {text}"),
+            );
+        }
     }
 
     /// Whether a request would create more partitions than a broker can bear.
@@ -216,8 +223,12 @@ impl AdminManager {
         answer: Answer,
         metadata: &MetadataCache,
     ) {
-        let Some(creation) = self.creations.get_mut(&tag.job) else { return };
-        let validate_only = creation.validate_only;
+        let Some(TopicJob { work: Work::Creation(creation), delay }) =
+            self.topic_jobs.get_mut(&tag.job)
+        else {
+            return;
+        };
+        let validate_only = delay.validate_only();
         let Some(topic) = creation.topics.get_mut(tag.item) else { return };
         match next(topic, step, answer, validate_only) {
             Next::Ask(step, op) => {
@@ -225,66 +236,18 @@ impl AdminManager {
             }
             Next::Done(outcome) => topic.outcome = Some(outcome),
         }
-        self.maybe_settle(now, tag.job, metadata);
-    }
-
-    /// Answers, or begins to wait for leaders, once all outcomes are known.
-    fn maybe_settle(&mut self, now: Time, id: u64, metadata: &MetadataCache) {
-        let Some(creation) = self.creations.get_mut(&id) else { return };
-        if creation.topics.iter().any(|topic| topic.outcome.is_none()) {
-            return;
-        }
-        let mut complaints = Vec::new();
-        for topic in &creation.topics {
-            if let Some(Err(error)) = &topic.outcome {
-                let text = error.message.as_deref().unwrap_or_default();
-                complaints
-                    .push(format!("Error processing create topic request {}: {text}", topic.name));
-            }
-        }
-        let has_success = creation.topics.iter().any(|topic| topic.outcome == Some(Ok(())));
-        let wait = match creation.requester {
-            Requester::Client { timeout_ms, .. }
-                if timeout_ms > 0 && has_success && !creation.validate_only =>
-            {
-                Some(Span::from_millis(timeout_ms.unsigned_abs().into()))
-            }
-            _ => None,
-        };
-        match wait {
-            Some(wait) => creation.deadline = Some(now + wait),
-            None => self.answer(id, metadata),
-        }
-        for text in complaints {
-            self.log(LogLevel::Info, text);
-        }
-        self.answer_complete(metadata);
-    }
-
-    /// Answers whoever waits for leaders that are all there.
-    pub(super) fn answer_complete(&mut self, metadata: &MetadataCache) {
-        self.answer_where(metadata, |creation| {
-            let mut created = creation.topics.iter().filter(|topic| topic.outcome == Some(Ok(())));
-            creation.deadline.is_some() && created.all(|topic| topic.has_leaders(metadata))
-        });
-    }
-
-    /// Answers whoever has waited long enough.
-    pub(super) fn answer_expired(&mut self, now: Time, metadata: &MetadataCache) {
-        self.answer_where(metadata, |creation| creation.deadline.is_some_and(|at| at <= now));
-    }
-
-    fn answer_where(&mut self, metadata: &MetadataCache, which: impl Fn(&Creation) -> bool) {
-        let due: Vec<u64> =
-            self.creations.iter().filter(|(_, one)| which(one)).map(|(id, _)| *id).collect();
-        for id in due {
-            self.answer(id, metadata);
-        }
+        let topic = topic.clone();
+        self.complain(&topic);
+        self.settle_topics(now, tag.job, metadata);
     }
 
     /// Ends a request. A topic without all its leaders counts as timed out.
-    fn answer(&mut self, id: u64, metadata: &MetadataCache) {
-        let Some(creation) = self.creations.remove(&id) else { return };
+    pub(super) fn answer_creation(
+        &mut self,
+        creation: &Creation,
+        delay: Delay,
+        metadata: &MetadataCache,
+    ) {
         match creation.requester {
             Requester::Nobody => {
                 for topic in &creation.topics {
@@ -292,10 +255,7 @@ impl AdminManager {
                 }
             }
             Requester::Client { token, .. } => {
-                let timed_out = |topic: &NewTopic| {
-                    !creation.validate_only
-                        && (creation.deadline.is_none() || !topic.has_leaders(metadata))
-                };
+                let timed_out = |topic: &NewTopic| !delay.is_fulfilled(topic, metadata);
                 let response = results::response(&self.config, &creation.topics, timed_out);
                 self.actions.push(Action::Reply { token, response: response.into() });
             }

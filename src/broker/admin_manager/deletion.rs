@@ -2,10 +2,11 @@
 //! waits until the metadata shows the topic no more.
 //!
 //! In Kafka: KafkaApis.handleDeleteTopicsRequest, ZkAdminManager.deleteTopics,
-//! AdminZkClient.deleteTopic, DelayedDeleteTopics.
+//! AdminZkClient.deleteTopic.
 
+use super::topic_purgatory::{Delay, DelayedTopic, TopicJob, Work};
 use super::{AdminAction, AdminManager, AdminTag, Step};
-use crate::base::{Span, Time};
+use crate::base::Time;
 use crate::broker::action::{Action, RequestContext, RequestToken};
 use crate::broker::kafka_zk::{Answer, Op, Write};
 use crate::broker::metadata_cache::MetadataCache;
@@ -28,9 +29,10 @@ pub enum DeletionStep {
     CreateWish,
 }
 
+/// A topic that shall go.
 #[derive(Clone, Debug)]
-struct DoomedTopic {
-    name: Option<String>,
+pub(super) struct DoomedTopic {
+    pub(super) name: Option<String>,
     topic_id: Uuid,
     /// The outcome, once it is known.
     outcome: Option<ErrorCode>,
@@ -40,14 +42,16 @@ struct DoomedTopic {
 #[derive(Clone, Debug)]
 pub(super) struct Deletion {
     token: RequestToken,
-    timeout_ms: i32,
-    topics: Vec<DoomedTopic>,
-    /// Set once all outcomes are known and the topics' end is waited for.
-    pub(super) deadline: Option<Time>,
+    pub(super) topics: Vec<DoomedTopic>,
 }
 
-impl DoomedTopic {
-    fn is_gone(&self, metadata: &MetadataCache) -> bool {
+impl DelayedTopic for DoomedTopic {
+    fn is_done(&self) -> Option<bool> {
+        self.outcome.map(|code| code == ErrorCode::NONE)
+    }
+
+    /// Whether the metadata has forgotten it.
+    fn is_shown(&self, metadata: &MetadataCache) -> bool {
         self.name.as_deref().is_none_or(|name| metadata.partitions(name).is_none())
     }
 }
@@ -96,18 +100,9 @@ impl AdminManager {
             });
             DoomedTopic { name, topic_id, outcome }
         });
-        let topics: Vec<DoomedTopic> = topics.collect();
-        let job = self.next_job();
-        for (item, topic) in topics.iter().enumerate() {
-            if let (None, Some(name)) = (topic.outcome, &topic.name) {
-                let exists = Op::Exists { path: znode_path::topic(name), watch: false };
-                let step = Step::Deletion(DeletionStep::Exists);
-                self.ask(AdminTag { job, item, step }, exists);
-            }
-        }
-        let (token, timeout_ms) = (context.token, request.timeout_ms);
-        self.deletions.insert(job, Deletion { token, timeout_ms, topics, deadline: None });
-        self.settle_deletion(now, job, metadata);
+        let work = Work::Deletion(Deletion { token: context.token, topics: topics.collect() });
+        let job = TopicJob { work, delay: Delay::of(request.timeout_ms, false) };
+        self.begin_topics(now, job, Step::Deletion(DeletionStep::Exists), metadata);
         std::mem::take(&mut self.actions)
     }
 
@@ -119,10 +114,9 @@ impl AdminManager {
         answer: &Answer,
         metadata: &MetadataCache,
     ) {
-        let deletion = self.deletions.get_mut(&tag.job);
-        let Some(topic) = deletion.and_then(|deletion| deletion.topics.get_mut(tag.item)) else {
-            return;
-        };
+        let job = self.topic_jobs.get_mut(&tag.job);
+        let Some(Work::Deletion(deletion)) = job.map(|job| &mut job.work) else { return };
+        let Some(topic) = deletion.topics.get_mut(tag.item) else { return };
         match (step, answer) {
             (DeletionStep::Exists, Answer::Failed(KeeperCode::NO_NODE)) => {
                 topic.outcome = Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
@@ -139,50 +133,18 @@ impl AdminManager {
             // Somebody may have wished so before.
             (DeletionStep::CreateWish, _) => topic.outcome = Some(ErrorCode::NONE),
         }
-        self.settle_deletion(now, tag.job, metadata);
+        self.settle_topics(now, tag.job, metadata);
     }
 
-    fn settle_deletion(&mut self, now: Time, job: u64, metadata: &MetadataCache) {
-        let Some(deletion) = self.deletions.get_mut(&job) else { return };
-        if deletion.topics.iter().any(|topic| topic.outcome.is_none()) {
-            return;
-        }
-        let has_success =
-            deletion.topics.iter().any(|topic| topic.outcome == Some(ErrorCode::NONE));
-        if deletion.timeout_ms > 0 && has_success {
-            let wait = Span::from_millis(deletion.timeout_ms.unsigned_abs().into());
-            deletion.deadline = Some(now + wait);
-            self.answer_deletions(metadata, |_| false);
-        } else {
-            self.answer_deletion(job, metadata);
-        }
-    }
-
-    /// Answers requests whose topics are all gone, and those that are `overdue`.
-    pub(super) fn answer_deletions(
+    /// Ends a request. A topic that the metadata still shows counts as timed out.
+    pub(super) fn answer_deletion(
         &mut self,
+        deletion: Deletion,
+        delay: Delay,
         metadata: &MetadataCache,
-        overdue: impl Fn(Time) -> bool,
     ) {
-        let is_due = |deletion: &Deletion| {
-            let mut wished =
-                deletion.topics.iter().filter(|topic| topic.outcome == Some(ErrorCode::NONE));
-            deletion
-                .deadline
-                .is_some_and(|at| overdue(at) || wished.all(|topic| topic.is_gone(metadata)))
-        };
-        let due = self.deletions.iter().filter(|(_, deletion)| is_due(deletion));
-        let due: Vec<u64> = due.map(|(job, _)| *job).collect();
-        for job in due {
-            self.answer_deletion(job, metadata);
-        }
-    }
-
-    fn answer_deletion(&mut self, job: u64, metadata: &MetadataCache) {
-        let Some(deletion) = self.deletions.remove(&job) else { return };
-        let waited = deletion.deadline.is_some();
         let result = |topic: DoomedTopic| {
-            let is_gone = waited && topic.is_gone(metadata);
+            let is_gone = delay.is_fulfilled(&topic, metadata);
             let error_code = match topic.outcome {
                 Some(ErrorCode::NONE) if !is_gone => ErrorCode::REQUEST_TIMED_OUT,
                 outcome => outcome.unwrap_or(ErrorCode::UNKNOWN_SERVER_ERROR),

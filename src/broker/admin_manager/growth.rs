@@ -1,18 +1,19 @@
-//! More partitions for a topic: checks, then the topic's znode with the old and the new; then whoever
-//! asked waits until the metadata shows the leaders.
+//! More partitions for a topic: the brokers that live, checks, then the topic's znode with the old and
+//! the new; then whoever asked waits until the metadata shows the leaders.
 //!
 //! In Kafka: KafkaApis.handleCreatePartitionsRequest, ZkAdminManager.createPartitions,
-//! AdminZkClient.createNewPartitionsAssignment, createPartitionsWithAssignment.
+//! AdminZkClient.getBrokerMetadatas, createNewPartitionsAssignment, createPartitionsWithAssignment.
 
-use super::{AdminAction, AdminManager, AdminTag, Step, assignment_error, live_brokers};
+use super::topic_purgatory::{Delay, DelayedTopic, TopicJob, Work};
+use super::{AdminAction, AdminManager, AdminTag, Step, assignment_error};
 use crate::base::trace::LogLevel;
-use crate::base::{SortedMap, SortedSet, Span, Time};
+use crate::base::{BrokerId, SortedMap, SortedSet, Time};
 use crate::broker::action::{Action, RequestContext, RequestToken};
 use crate::broker::api_error::ApiError;
 use crate::broker::kafka_zk::{Answer, Op, Write};
 use crate::broker::metadata_cache::MetadataCache;
 use crate::cluster::replica_assignment::AssignmentStart;
-use crate::cluster::znode_data::{ReplicaAssignment, TopicAssignment};
+use crate::cluster::znode_data::{BrokerRegistration, ReplicaAssignment, TopicAssignment};
 use crate::cluster::{BrokerMetadata, assign_replicas_to_brokers, znode_path};
 use crate::wire::ErrorCode;
 use crate::wire::kafka::{
@@ -21,17 +22,22 @@ use crate::wire::kafka::{
 };
 use crate::wire::zookeeper::KeeperCode;
 
-/// Which answer of ZooKeeper a topic waits for.
+/// Which answer of ZooKeeper a request waits for, or one of its topics.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum GrowthStep {
+    /// The brokers that live.
+    ListBrokers,
+    /// One of them, with its rack.
+    ReadBroker,
     /// The topic as it is.
     Read,
     /// The topic with its new partitions.
     Write,
 }
 
+/// A topic that shall have more partitions.
 #[derive(Clone, Debug)]
-struct GrowingTopic {
+pub(super) struct GrowingTopic {
     wanted: CreatePartitionsTopic,
     /// How many partitions it will have, once that is written.
     partitions: i32,
@@ -43,15 +49,26 @@ struct GrowingTopic {
 #[derive(Clone, Debug)]
 pub(super) struct Growth {
     token: RequestToken,
-    timeout_ms: i32,
-    validate_only: bool,
-    topics: Vec<GrowingTopic>,
-    /// Set once all outcomes are known and leaders are waited for.
-    pub(super) deadline: Option<Time>,
+    pub(super) topics: Vec<GrowingTopic>,
+    brokers: Brokers,
 }
 
-impl GrowingTopic {
-    fn has_leaders(&self, metadata: &MetadataCache) -> bool {
+/// The brokers that live, as they are read.
+#[derive(Clone, Debug, Default)]
+struct Brokers {
+    ids: Vec<i32>,
+    /// How many have not been read yet.
+    unread: usize,
+    read: Vec<BrokerMetadata>,
+}
+
+impl DelayedTopic for GrowingTopic {
+    fn is_done(&self) -> Option<bool> {
+        self.outcome.as_ref().map(Result::is_ok)
+    }
+
+    /// Whether every partition has a leader in the metadata.
+    fn is_shown(&self, metadata: &MetadataCache) -> bool {
         (0..self.partitions).all(|partition| {
             let known = metadata.partition(&self.wanted.name, partition);
             known.is_some_and(|known| known.leader >= 0)
@@ -91,23 +108,10 @@ impl AdminManager {
             };
             topics.push(GrowingTopic { wanted, partitions: 0, outcome: refusal.map(Err) });
         }
-        let job = self.next_job();
-        for (item, topic) in topics.iter().enumerate() {
-            if topic.outcome.is_none() {
-                let read = Op::get_data(znode_path::topic(&topic.wanted.name));
-                let step = Step::Growth(GrowthStep::Read);
-                self.ask(AdminTag { job, item, step }, read);
-            }
-        }
-        let growth = Growth {
-            token: context.token,
-            timeout_ms: request.timeout_ms,
-            validate_only: request.validate_only,
-            topics,
-            deadline: None,
-        };
-        self.growths.insert(job, growth);
-        self.settle_growth(now, job, metadata);
+        let brokers = Brokers::default();
+        let work = Work::Growth(Growth { token: context.token, topics, brokers });
+        let job = TopicJob { work, delay: Delay::of(request.timeout_ms, request.validate_only) };
+        self.begin_topics(now, job, Step::Growth(GrowthStep::ListBrokers), metadata);
         std::mem::take(&mut self.actions)
     }
 
@@ -119,19 +123,29 @@ impl AdminManager {
         answer: &Answer,
         metadata: &MetadataCache,
     ) {
-        let Some(growth) = self.growths.get_mut(&tag.job) else { return };
-        let validate_only = growth.validate_only;
-        let Some(topic) = growth.topics.get_mut(tag.item) else { return };
-        let name = topic.wanted.name.clone();
-        match (step, answer) {
-            (GrowthStep::Read, answer) => {
-                match grown(&topic.wanted, answer, &live_brokers(metadata)) {
+        let Some(TopicJob { work: Work::Growth(growth), delay }) =
+            self.topic_jobs.get_mut(&tag.job)
+        else {
+            return;
+        };
+        let validate_only = delay.validate_only();
+        match step {
+            GrowthStep::ListBrokers | GrowthStep::ReadBroker => {
+                let asked = growth.take_brokers(tag, step, answer);
+                for (tag, op) in asked {
+                    self.ask(tag, op);
+                }
+            }
+            GrowthStep::Read => {
+                let Some(topic) = growth.topics.get_mut(tag.item) else { return };
+                match grown(&topic.wanted, answer, &growth.brokers.read) {
                     Err(error) => topic.outcome = Some(Err(error)),
                     Ok((assignment, added)) => {
                         topic.partitions = assignment.partitions.len() as i32;
                         if validate_only {
                             topic.outcome = Some(Ok(()));
                         } else {
+                            let name = topic.wanted.name.clone();
                             self.log_growth(&name, &added);
                             let path = znode_path::topic(&name);
                             let data = assignment.to_json().into();
@@ -142,12 +156,15 @@ impl AdminManager {
                     }
                 }
             }
-            (GrowthStep::Write, Answer::Written { .. }) => topic.outcome = Some(Ok(())),
-            (GrowthStep::Write, _) => {
-                topic.outcome = Some(Err(ApiError::bare(ErrorCode::UNKNOWN_SERVER_ERROR)));
+            GrowthStep::Write => {
+                let Some(topic) = growth.topics.get_mut(tag.item) else { return };
+                topic.outcome = Some(match answer {
+                    Answer::Written { .. } => Ok(()),
+                    _ => Err(ApiError::bare(ErrorCode::UNKNOWN_SERVER_ERROR)),
+                });
             }
         }
-        self.settle_growth(now, tag.job, metadata);
+        self.settle_topics(now, tag.job, metadata);
     }
 
     fn log_growth(&mut self, topic: &str, added: &SortedMap<i32, ReplicaAssignment>) {
@@ -162,45 +179,10 @@ impl AdminManager {
         self.actions.push(Action::Log { level: LogLevel::Info, logger, text });
     }
 
-    fn settle_growth(&mut self, now: Time, job: u64, metadata: &MetadataCache) {
-        let Some(growth) = self.growths.get_mut(&job) else { return };
-        if growth.topics.iter().any(|topic| topic.outcome.is_none()) {
-            return;
-        }
-        let has_success = growth.topics.iter().any(|topic| topic.outcome == Some(Ok(())));
-        if growth.timeout_ms > 0 && !growth.validate_only && has_success {
-            let wait = Span::from_millis(growth.timeout_ms.unsigned_abs().into());
-            growth.deadline = Some(now + wait);
-            self.answer_growths(metadata, |_| false);
-        } else {
-            self.answer_growth(job, metadata);
-        }
-    }
-
-    /// Answers requests whose partitions all have leaders, and those that are `overdue`.
-    pub(super) fn answer_growths(
-        &mut self,
-        metadata: &MetadataCache,
-        overdue: impl Fn(Time) -> bool,
-    ) {
-        let is_due = |growth: &Growth| {
-            let mut grown = growth.topics.iter().filter(|topic| topic.outcome == Some(Ok(())));
-            growth
-                .deadline
-                .is_some_and(|at| overdue(at) || grown.all(|topic| topic.has_leaders(metadata)))
-        };
-        let due = self.growths.iter().filter(|(_, growth)| is_due(growth));
-        let due: Vec<u64> = due.map(|(job, _)| *job).collect();
-        for job in due {
-            self.answer_growth(job, metadata);
-        }
-    }
-
-    fn answer_growth(&mut self, job: u64, metadata: &MetadataCache) {
-        let Some(growth) = self.growths.remove(&job) else { return };
-        let waited = growth.deadline.is_some();
+    /// Ends a request. A topic without all its leaders counts as timed out.
+    pub(super) fn answer_growth(&mut self, growth: Growth, delay: Delay, metadata: &MetadataCache) {
         let result = |topic: GrowingTopic| {
-            let is_complete = growth.validate_only || (waited && topic.has_leaders(metadata));
+            let is_complete = delay.is_fulfilled(&topic, metadata);
             let error = match topic.outcome {
                 Some(Ok(())) if is_complete => ApiError::none(),
                 Some(Err(error)) => error,
@@ -215,6 +197,66 @@ impl AdminManager {
         let results = growth.topics.into_iter().map(result).collect();
         let response = CreatePartitionsResponse { results, ..Default::default() };
         self.actions.push(Action::Reply { token: growth.token, response: response.into() });
+    }
+}
+
+impl Growth {
+    /// Takes in the list of brokers, or one of them; says what is to be asked next.
+    fn take_brokers(
+        &mut self,
+        tag: AdminTag,
+        step: GrowthStep,
+        answer: &Answer,
+    ) -> Vec<(AdminTag, Op)> {
+        let brokers = &mut self.brokers;
+        match (step, answer) {
+            (GrowthStep::ListBrokers, Answer::Children(names)) => {
+                brokers.ids = names.iter().filter_map(|name| name.parse().ok()).collect();
+                brokers.ids.sort_unstable();
+                brokers.unread = brokers.ids.len();
+                let step = Step::Growth(GrowthStep::ReadBroker);
+                let read = |id: &i32| Op::get_data(znode_path::broker(BrokerId(*id)));
+                let asked = brokers.ids.iter().map(read).enumerate();
+                let asked: Vec<_> =
+                    asked.map(|(item, op)| (AdminTag { item, step, ..tag }, op)).collect();
+                if !asked.is_empty() {
+                    return asked;
+                }
+            }
+            (GrowthStep::ReadBroker, Answer::Data { data, .. }) => {
+                brokers.unread -= 1;
+                if let (Some(id), Ok(registration)) =
+                    (brokers.ids.get(tag.item), BrokerRegistration::from_json(data))
+                {
+                    brokers.read.push(BrokerMetadata { id: *id, rack: registration.rack });
+                }
+            }
+            // It died between the list and the read.
+            (GrowthStep::ReadBroker, Answer::Failed(KeeperCode::NO_NODE)) => brokers.unread -= 1,
+            _ => return self.fail(),
+        }
+        if self.brokers.unread > 0 {
+            return Vec::new();
+        }
+        let racked = self.brokers.read.iter().filter(|broker| broker.rack.is_some()).count();
+        if racked > 0 && racked < self.brokers.read.len() {
+            return self.fail();
+        }
+        let step = Step::Growth(GrowthStep::Read);
+        let open = self.topics.iter().enumerate().filter(|(_, topic)| topic.outcome.is_none());
+        open.map(|(item, topic)| {
+            let read = Op::get_data(znode_path::topic(&topic.wanted.name));
+            (AdminTag { item, step, ..tag }, read)
+        })
+        .collect()
+    }
+
+    /// Nobody knows the brokers, or only some of them say where they stand.
+    fn fail(&mut self) -> Vec<(AdminTag, Op)> {
+        for topic in self.topics.iter_mut().filter(|topic| topic.outcome.is_none()) {
+            topic.outcome = Some(Err(ApiError::bare(ErrorCode::UNKNOWN_SERVER_ERROR)));
+        }
+        Vec::new()
     }
 }
 

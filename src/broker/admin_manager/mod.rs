@@ -10,6 +10,7 @@ mod description;
 mod growth;
 mod log_levels;
 mod results;
+mod topic_purgatory;
 
 #[cfg(test)]
 mod tests;
@@ -27,10 +28,11 @@ use crate::wire::ErrorCode;
 use crate::wire::kafka::{CreatableTopic, CreateTopicsRequest, CreateableTopicConfig};
 use crate::wire::zookeeper::KeeperCode;
 use alteration::{Alteration, AlterationStep};
-use creation::{Creation, CreationStep, Requester};
-use deletion::{Deletion, DeletionStep};
+use creation::{CreationStep, Requester};
+use deletion::DeletionStep;
 use description::Description;
-use growth::{Growth, GrowthStep};
+use growth::GrowthStep;
+use topic_purgatory::TopicJob;
 
 /// Names a request of the admin manager to ZooKeeper.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -64,9 +66,7 @@ pub struct AdminManager {
     config: DynamicBrokerConfig,
     loggers: Loggers,
     rng: Rng,
-    creations: SortedMap<u64, Creation>,
-    deletions: SortedMap<u64, Deletion>,
-    growths: SortedMap<u64, Growth>,
+    topic_jobs: SortedMap<u64, TopicJob>,
     alterations: SortedMap<u64, Alteration>,
     descriptions: SortedMap<u64, Description>,
     next_job: u64,
@@ -87,9 +87,7 @@ impl AdminManager {
             config,
             loggers: Loggers::default(),
             rng,
-            creations: SortedMap::new(),
-            deletions: SortedMap::new(),
-            growths: SortedMap::new(),
+            topic_jobs: SortedMap::new(),
             alterations: SortedMap::new(),
             descriptions: SortedMap::new(),
             next_job: 0,
@@ -206,30 +204,19 @@ impl AdminManager {
     /// The metadata cache has changed: a topic that somebody waits for may have its leaders.
     #[must_use]
     pub fn on_metadata_updated(&mut self, metadata: &MetadataCache) -> Vec<AdminAction> {
-        self.answer_complete(metadata);
-        self.answer_deletions(metadata, |_| false);
-        self.answer_growths(metadata, |_| false);
+        self.answer_shown(metadata, |_| false);
         std::mem::take(&mut self.actions)
     }
 
     /// When to call [`Self::on_wake`].
     pub fn next_wakeup(&self) -> Option<Wakeup> {
-        let creations = self.creations.values().filter_map(Creation::deadline);
-        let deletions = self.deletions.values().filter_map(|deletion| deletion.deadline);
-        let growths = self.growths.values().filter_map(|growth| growth.deadline);
-        let creations = creations.map(|at| (at, "topic creation timeout"));
-        let deletions = deletions.map(|at| (at, "topic deletion timeout"));
-        let growths = growths.map(|at| (at, "partition creation timeout"));
-        let (at, reason) = creations.chain(deletions).chain(growths).min()?;
-        Some(Wakeup { at, reason: reason.to_owned() })
+        self.next_deadline()
     }
 
     /// The time has come.
     #[must_use]
     pub fn on_wake(&mut self, now: Time, metadata: &MetadataCache) -> Vec<AdminAction> {
-        self.answer_expired(now, metadata);
-        self.answer_deletions(metadata, |at| at <= now);
-        self.answer_growths(metadata, |at| at <= now);
+        self.answer_shown(metadata, |at| at <= now);
         std::mem::take(&mut self.actions)
     }
 

@@ -1,7 +1,8 @@
 use super::*;
+use crate::base::Endpoint;
 use crate::broker::action::RequestToken;
 use crate::broker::kafka_zk::Write;
-use crate::cluster::znode_data::{ConfigOverrides, TopicAssignment};
+use crate::cluster::znode_data::{BrokerRegistration, ConfigOverrides, TopicAssignment};
 use crate::node::Properties;
 use crate::wire::ErrorCode;
 use crate::wire::kafka::{
@@ -39,6 +40,9 @@ impl Desk {
             is_raced: false,
         };
         desk.metadata.update(&Self::update(brokers, "", 0));
+        for id in 1..=brokers {
+            desk.register(id, None);
+        }
         desk
     }
 
@@ -67,6 +71,16 @@ impl Desk {
             topic_states: if topic.is_empty() { Vec::new() } else { vec![state] },
             ..UpdateMetadataRequest::default()
         }
+    }
+
+    /// Puts a broker into ZooKeeper.
+    fn register(&mut self, id: i32, rack: Option<&str>) {
+        let registration = BrokerRegistration {
+            endpoint: Endpoint::new(format!("broker-{id}"), 9092),
+            rack: rack.map(str::to_owned),
+            timestamp_ms: 0,
+        };
+        self.znodes.insert(format!("/brokers/ids/{id}"), registration.to_json().into());
     }
 
     fn apply(&mut self, actions: Vec<AdminAction>) {
@@ -292,7 +306,7 @@ fn what_is_wrong_is_said_in_kafkas_words() {
     desk.ask(vec![topic("t", 1, 1), topic("t", 1, 1)], 1, false);
     let twice = &desk.replies[0].topics;
     assert_eq!((twice.len(), twice[0].error_code), (1, ErrorCode::INVALID_REQUEST));
-    assert_eq!(desk.znodes.len(), 1, "nothing was written");
+    assert_eq!(desk.znodes.len(), 2, "nothing was written beside the broker and the topic");
 }
 
 #[test]

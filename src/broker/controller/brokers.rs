@@ -6,6 +6,7 @@
 use super::context::LiveBroker;
 use super::deletion::DeletionStep;
 use super::election::ElectionStrategy;
+use super::notifications::NotificationStep;
 use super::partition_state::PartitionState;
 use super::replicas::offline_steps;
 use super::step::{Purpose, Step};
@@ -70,9 +71,11 @@ impl Controller {
             }
         }
         if purpose == Purpose::Failover {
+            let ids = found.keys().copied().collect();
             self.add_brokers(found);
             let epochs = self.broker_epochs();
             self.info(format!("Initialized broker epochs cache: {epochs}"));
+            self.go_on_with([Step::Notification(NotificationStep::WatchBrokers(ids))]);
         } else {
             self.compare_brokers(found);
         }
@@ -176,6 +179,8 @@ impl Controller {
             let topics = to_delete.into_iter().map(|(partition, _)| partition.topic).collect();
             steps.push(Step::Deletion(DeletionStep::Resume(topics)));
         }
+        let ids = brokers.iter().copied().collect();
+        steps.push(Step::Notification(NotificationStep::WatchBrokers(ids)));
         self.go_on_with(steps);
     }
 

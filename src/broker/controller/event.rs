@@ -4,6 +4,7 @@
 
 use super::Controller;
 use super::deletion::DeletionStep;
+use super::notifications::NotificationStep;
 use super::step::{Event, Purpose, Step};
 use super::zk_triggered::ZkTriggeredStep;
 
@@ -14,6 +15,12 @@ impl Controller {
             Event::ControllerChange => self.steps.push_back(Step::ReadController),
             Event::BrokerChange if self.is_active => {
                 self.steps.push_back(Step::ListBrokers(Purpose::Change));
+            }
+            Event::BrokerModifications(broker) if self.is_active => {
+                self.steps.push_back(Step::Notification(NotificationStep::ReadBroker(broker)));
+            }
+            Event::Notified(kind) if self.is_active => {
+                self.steps.push_back(Step::Notification(NotificationStep::List(kind)));
             }
             Event::TopicChange if self.is_active => {
                 self.steps.push_back(Step::ListTopics(Purpose::Change));
@@ -57,6 +64,8 @@ impl Controller {
                 self.process_controlled_shutdown(token, broker, broker_epoch);
             }
             Event::BrokerChange
+            | Event::BrokerModifications(_)
+            | Event::Notified(_)
             | Event::TopicChange
             | Event::PartitionModifications(_)
             | Event::AutoPreferredReplicaLeaderElection

@@ -55,10 +55,9 @@ impl Controller {
                 self.info("Deleting log dir event notifications");
                 self.info("Deleting isr change notifications");
                 self.info("Initializing controller context");
-                let list = |path: &str| Op::GetChildren { path: path.to_owned(), watch: false };
                 vec![
-                    list(znode_path::LOG_DIR_EVENT_NOTIFICATION),
-                    list(znode_path::ISR_CHANGE_NOTIFICATION),
+                    Op::watch_children(znode_path::LOG_DIR_EVENT_NOTIFICATION),
+                    Op::watch_children(znode_path::ISR_CHANGE_NOTIFICATION),
                 ]
             }
             Step::DeleteNotifications(paths) => {

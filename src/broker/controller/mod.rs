@@ -4,8 +4,7 @@
 //! It is a state machine without input or output: the server hands it what happened and applies the
 //! actions it returns.
 //!
-//! In Kafka: kafka.controller.KafkaController. Left out: changes of a broker's endpoints in mid-life,
-//! and what only old brokers write (`/isr_change_notification`).
+//! In Kafka: kafka.controller.KafkaController.
 
 mod alter_isr;
 mod brokers;
@@ -18,6 +17,7 @@ pub mod election;
 mod event;
 mod failover;
 mod leadership;
+mod notifications;
 pub mod partition_state;
 mod reassignment;
 mod rebalance;
@@ -45,6 +45,7 @@ use crate::wire::kafka::{AlterIsrRequest, AnyRequest, AnyResponse, ControlledShu
 use crate::wire::zookeeper::KeeperCode;
 use channel::{Channels, Outgoing};
 use context::ControllerContext;
+use notifications::Notification;
 use request_batch::RequestBatch;
 use std::collections::VecDeque;
 use step::{Event, Round, Step};
@@ -202,6 +203,13 @@ impl Controller {
             Event::ZkPartitionReassignment
         } else if path == znode_path::PREFERRED_REPLICA_ELECTION {
             Event::ZkPreferredReplicaElection
+        } else if path == znode_path::ISR_CHANGE_NOTIFICATION {
+            Event::Notified(Notification::IsrChange)
+        } else if path == znode_path::LOG_DIR_EVENT_NOTIFICATION {
+            Event::Notified(Notification::LogDirEvent)
+        } else if let Some(broker) = path.strip_prefix("/brokers/ids/") {
+            let Ok(broker) = broker.parse() else { return Vec::new() };
+            Event::BrokerModifications(broker)
         } else if let Some(topic) = path.strip_prefix("/brokers/topics/") {
             Event::PartitionModifications(topic.to_owned())
         } else {
@@ -382,6 +390,7 @@ impl Controller {
             Step::Deletion(step) => self.begin_deletion(step),
             Step::Reassignment(step) => self.begin_reassignment(step),
             Step::ZkTriggered(step) => self.begin_zk_triggered(step),
+            Step::Notification(step) => self.begin_notification(step),
         }
     }
 
@@ -411,6 +420,7 @@ impl Controller {
             Step::Deletion(step) => self.finish_deletion(step, answers),
             Step::Reassignment(step) => self.finish_reassignment(step, answers),
             Step::ZkTriggered(step) => self.finish_zk_triggered(step, answers),
+            Step::Notification(step) => self.finish_notification(step, answers),
             step => self.finish_leadership(step, answers),
         }
     }

@@ -22,6 +22,10 @@ pub enum Event {
     ControllerChange,
     /// A broker came or went.
     BrokerChange,
+    /// A live broker wrote its registration anew.
+    BrokerModifications(i32),
+    /// Brokers told of something in ZooKeeper.
+    Notified(super::notifications::Notification),
     /// A topic came or went.
     TopicChange,
     /// Partitions were added to a topic, or its replicas changed.
@@ -205,6 +209,8 @@ pub enum Step {
     Reassignment(super::reassignment::ReassignmentStep),
     /// What tools of old wrote into ZooKeeper.
     ZkTriggered(super::zk_triggered::ZkTriggeredStep),
+    /// What brokers told in ZooKeeper.
+    Notification(super::notifications::NotificationStep),
 }
 
 /// Requests to ZooKeeper that the next step waits for.

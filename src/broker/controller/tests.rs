@@ -1,4 +1,5 @@
 mod administration;
+mod notifications;
 mod stage;
 mod zookeeper;
 

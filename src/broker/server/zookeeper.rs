@@ -13,7 +13,7 @@ use crate::wire::Uuid;
 use crate::wire::zookeeper::{
     ANY_VERSION, Acl, CreateRequest, DeleteRequest, GetChildrenRequest, GetDataRequest,
     GetDataResponse, KeeperCode, MultiOperation, MultiResult, Reply, Request, SetDataRequest,
-    create_mode,
+    create_mode, event_type,
 };
 use crate::zk_client::ZkEvent;
 use bytes::Bytes;
@@ -67,6 +67,10 @@ impl Broker {
                 ZkEvent::Watch { path, .. } if path == znode_path::CONFIG_CHANGES => {
                     self.ask_zookeeper(ServerTag::ListConfigChanges, ctx);
                 }
+                // Of a registration the controller hears what it says; that it went is heard of the list.
+                ZkEvent::Watch { path, kind }
+                    if path.starts_with("/brokers/ids/")
+                        && kind != event_type::NODE_DATA_CHANGED => {}
                 ZkEvent::Watch { path, .. } => {
                     let actions = self.controller.on_watch(ctx.now(), &path);
                     self.apply_controller(actions, ctx);

@@ -1,4 +1,7 @@
 use super::*;
+use crate::base::Rng;
+use proptest::prelude::*;
+use std::fmt::Write as _;
 
 fn brokers(n: i32) -> Vec<BrokerMetadata> {
     (0..n).map(|id| BrokerMetadata { id, rack: None }).collect()
@@ -100,6 +103,110 @@ fn a_random_start_still_spreads_leaders_evenly() {
         let assigned = assign_replicas_to_brokers(&brokers(3), 6, 2, start).unwrap();
         for broker in 0..3 {
             assert_eq!(assigned.values().filter(|replicas| replicas[0] == broker).count(), 2);
+        }
+    }
+}
+
+/// All small cases, as checksums of what Kafka's own class answers: on 1 to 7 brokers without racks, or
+/// on 2 or 3 racks, with 1 to 2N+3 partitions, each replication factor and each start, for a new topic
+/// and for more partitions of one.
+#[test]
+fn places_replicas_as_kafka_does_in_every_small_case() {
+    const CHECKSUMS: [(i32, [u32; 7]); 3] = [
+        (
+            0,
+            [
+                0xbe1c_045e,
+                0x5340_2a2d,
+                0x1ef6_2811,
+                0x0972_136e,
+                0x3d1b_d3c3,
+                0x8221_ae49,
+                0xfd2f_32cf,
+            ],
+        ),
+        (
+            2,
+            [
+                0xbe1c_045e,
+                0x80b8_8767,
+                0x6ef9_9021,
+                0xcb71_3be8,
+                0x6d8e_f5c3,
+                0xdd86_ac37,
+                0x95f9_a596,
+            ],
+        ),
+        (
+            3,
+            [
+                0xbe1c_045e,
+                0x80b8_8767,
+                0x3c04_c529,
+                0x078e_4210,
+                0x109f_39b1,
+                0x9683_90b8,
+                0x9062_bf12,
+            ],
+        ),
+    ];
+    for (racks, checksums) in CHECKSUMS {
+        for (n, checksum) in (1..).zip(checksums) {
+            let rack = |id: i32| (racks > 0).then(|| format!("r{}", id * 5 % racks));
+            let brokers: Vec<BrokerMetadata> =
+                (1..=n).map(|id| BrokerMetadata { id, rack: rack(id) }).collect();
+            let mut all = String::new();
+            for replicas in 1..=n {
+                for partitions in 1..=2 * n + 3 {
+                    for index in 0..n {
+                        for first in [0, n + 1] {
+                            let start = AssignmentStart::fixed(index as usize, first as usize);
+                            let assigned =
+                                assign_replicas_to_brokers(&brokers, partitions, replicas, start)
+                                    .expect("enough brokers");
+                            write!(all, "{n} {partitions} {replicas} {index} {first}:")
+                                .expect("room");
+                            for (partition, ids) in assigned {
+                                let ids: Vec<String> = ids.iter().map(i32::to_string).collect();
+                                write!(all, " {partition}={}", ids.join(",")).expect("room");
+                            }
+                            all.push('\n');
+                        }
+                    }
+                }
+            }
+            assert_eq!(crc32c::crc32c(all.as_bytes()), checksum, "{n} brokers, {racks} racks");
+        }
+    }
+}
+
+proptest! {
+    /// What holds wherever one begins: replicas on brokers of their own, leaders and replicas spread
+    /// evenly. So with N partitions on N brokers each leads one, on N + M brokers M lead none, and on
+    /// N − M brokers nobody leads two more than another.
+    #[test]
+    fn leaders_and_replicas_are_spread_evenly(
+        n in 1..12i32,
+        partitions in 1..40i32,
+        wanted in 1..6i32,
+        seed in any::<u64>(),
+    ) {
+        let replicas = wanted.min(n);
+        let start = AssignmentStart::random(&mut Rng::new(seed), n as usize);
+        let assigned = assign_replicas_to_brokers(&brokers(n), partitions, replicas, start).unwrap();
+        prop_assert!(assigned.keys().copied().eq(0..partitions));
+        for ids in assigned.values() {
+            prop_assert_eq!(ids.len(), replicas as usize);
+            prop_assert_eq!(ids.iter().collect::<SortedSet<_>>().len(), ids.len());
+        }
+        let leads = |id: i32| assigned.values().filter(|ids| ids[0] == id).count();
+        let mut led: Vec<usize> = (0..n).map(leads).collect();
+        led.sort_unstable();
+        prop_assert!(led[led.len() - 1] - led[0] <= 1, "{:?}", led);
+        prop_assert_eq!(led[0], (partitions / n) as usize);
+        if partitions % n == 0 {
+            let holds = |id: i32| assigned.values().filter(|ids| ids.contains(&id)).count();
+            prop_assert!((0..n).all(|id| holds(id) == (partitions / n * replicas) as usize));
         }
     }
 }

@@ -456,3 +456,22 @@ fn levels_of_loggers_are_described_and_changed() {
     let other = "Unexpected broker id, expected 1 but received 2";
     assert_eq!(text(desk.describe(8, "2", &[])), other);
 }
+
+#[test]
+fn new_partitions_go_to_the_brokers_that_zookeeper_knows() {
+    let mut desk = Desk::new(3);
+    desk.give_topic("t", &[&[2]]);
+    // The metadata have not heard of it yet.
+    desk.register(4, None);
+    assert_eq!(desk.grow("t", 4, None, false).0, ErrorCode::REQUEST_TIMED_OUT);
+    let written = TopicAssignment::from_json(&desk.znodes["/brokers/topics/t"]).unwrap();
+    let leaders: Vec<i32> = written.partitions.values().map(|one| one.replicas[0]).collect();
+    assert_eq!(leaders, [2, 3, 4, 1]);
+    // Some say where they stand and some do not.
+    desk.register(4, Some("r1"));
+    assert_eq!(desk.grow("t", 5, None, false).0, ErrorCode::UNKNOWN_SERVER_ERROR);
+    desk.znodes.retain(|path, _| !path.starts_with("/brokers/ids"));
+    let text = "Replication factor: 1 larger than available brokers: 0.".to_owned();
+    let refused = desk.grow("t", 5, None, false);
+    assert_eq!(refused, (ErrorCode::INVALID_REPLICATION_FACTOR, text));
+}

@@ -187,6 +187,13 @@ impl Stage {
         self.settle();
     }
 
+    /// Somebody changes the data of a znode.
+    pub fn set(&mut self, path: &str, data: &[u8]) {
+        let data = Bytes::copy_from_slice(data);
+        self.zookeeper.set(path, data, -1).expect("it is there");
+        self.settle();
+    }
+
     /// The data of a znode, if it is there.
     pub fn data(&self, path: &str) -> Option<String> {
         let znode = self.zookeeper.nodes.get(path)?;
