@@ -56,6 +56,8 @@ const BYTES_PER_BYTE: usize = 512;
 /// What the records of one batch may be when they are decompressed, and once more while the buffer
 /// that they are read into grows.
 const RECORDS_BYTES: usize = 4 * kafkarium::base::limits::RECORDS_BYTES_MAX;
+/// The same for the world of a link: its lines, and the actions and processes that they name.
+const TEXT_BYTES: usize = 64 * kafkarium::base::limits::WORLD_TEXT_MAX;
 
 /// Takes in one input; a decoder must stay within its bounds.
 fn take(target: &Target, input: &[u8]) {
@@ -66,6 +68,7 @@ fn take(target: &Target, input: &[u8]) {
     let records = match target.bounds {
         Bounds::OfInput => 0,
         Bounds::OfInputAndRecords => RECORDS_BYTES,
+        Bounds::OfInputAndText => TEXT_BYTES,
         Bounds::None => return,
     };
     let most = BASE_BYTES + records + BYTES_PER_BYTE * input.len();
@@ -178,6 +181,9 @@ targets! {
     stored_values 4_000;
     lesson_files 400;
     action_lines 4_000;
+    byte_streams 2_000;
+    share_links 2_000;
+    log_directories 4_000;
     broker_connections 300;
     zookeeper_connections 300;
     broker_disks 100;

@@ -4,6 +4,8 @@
 
 mod decoders;
 mod golden;
+mod links;
+mod logs;
 mod servers;
 
 /// A kind of bytes.
@@ -26,12 +28,14 @@ pub enum Bounds {
     OfInput,
     /// The same, and the decompressed records of a batch, which have a bound of their own.
     OfInputAndRecords,
+    /// The same, and a multiple of the longest text that a link may unfold to.
+    OfInputAndText,
     /// Servers keep what they are told.
     None,
 }
 
 /// All kinds.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 15] = [
     with_records("kafka_requests", decoders::kafka_request, golden::kafka_requests),
     with_records("kafka_responses", decoders::kafka_response, golden::kafka_responses),
     with_records("record_batches", decoders::record_batches, golden::record_batches),
@@ -39,6 +43,14 @@ pub const TARGETS: [Target; 12] = [
     decoder("stored_values", decoders::stored_value, golden::stored_values),
     decoder("lesson_files", decoders::lesson_file, golden::lesson_files),
     decoder("action_lines", decoders::action_line, golden::action_lines),
+    decoder("byte_streams", links::byte_stream, links::byte_streams),
+    Target {
+        name: "share_links",
+        run: links::share_link,
+        seeds: links::share_links,
+        bounds: Bounds::OfInputAndText,
+    },
+    server("log_directories", logs::log_directory, logs::log_directories),
     server("broker_connections", servers::broker_connection, servers::broker_seeds),
     server("zookeeper_connections", servers::zookeeper_connection, servers::zookeeper_seeds),
     server("broker_disks", servers::broker_disk, servers::broker_disk_seeds),

@@ -76,15 +76,20 @@ pub fn join(frames: &[Vec<u8>]) -> Vec<u8> {
     data
 }
 
-/// The frames of an input.
-fn frames(mut data: &[u8]) -> Vec<Bytes> {
-    let mut frames = Vec::new();
+/// The parts of an input that [`join`] makes.
+pub fn parts(mut data: &[u8]) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
     while let Some((length, rest)) = data.split_first_chunk() {
-        let (frame, rest) = rest.split_at(usize::from(u16::from_be_bytes(*length)).min(rest.len()));
-        frames.push(Bytes::copy_from_slice(frame));
+        let (part, rest) = rest.split_at(usize::from(u16::from_be_bytes(*length)).min(rest.len()));
+        parts.push(part);
         data = rest;
     }
-    frames
+    parts
+}
+
+/// The frames of an input.
+fn frames(data: &[u8]) -> Vec<Bytes> {
+    parts(data).into_iter().map(Bytes::copy_from_slice).collect()
 }
 
 /// Says all frames on one connection, with a little time between them.

@@ -7,6 +7,7 @@ mod cluster_runs;
 mod cluster_transcripts;
 mod disk_faults;
 mod ensemble_runs;
+mod gateway_program;
 mod golden_answers;
 mod golden_disk;
 mod golden_requests;

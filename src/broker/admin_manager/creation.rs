@@ -268,15 +268,17 @@ enum Next {
     Done(Result<(), ApiError>),
 }
 
-/// A topic of a request that asks for too much (in later Kafka: `ReplicationControlManager`).
+/// What a request is told that asks for too much (in later Kafka: `ReplicationControlManager`).
+pub(super) const TOO_MANY_PARTITIONS: &str = "Excessively large number of partitions per request.";
+
+/// A topic of such a request.
 fn refused(name: String) -> NewTopic {
-    let text = "Excessively large number of partitions per request.";
     NewTopic {
         name,
         configs: SortedMap::new(),
         assignment: SortedMap::new(),
         topic_id: Uuid::default(),
-        outcome: Some(Err(ApiError::new(ErrorCode::POLICY_VIOLATION, text))),
+        outcome: Some(Err(ApiError::new(ErrorCode::POLICY_VIOLATION, TOO_MANY_PARTITIONS))),
     }
 }
 

@@ -4,10 +4,11 @@
 //! In Kafka: KafkaApis.handleCreatePartitionsRequest, ZkAdminManager.createPartitions,
 //! AdminZkClient.getBrokerMetadatas, createNewPartitionsAssignment, createPartitionsWithAssignment.
 
+use super::creation::TOO_MANY_PARTITIONS;
 use super::topic_purgatory::{Delay, DelayedTopic, TopicJob, Work};
 use super::{AdminAction, AdminManager, AdminTag, Step, assignment_error};
 use crate::base::trace::LogLevel;
-use crate::base::{BrokerId, SortedMap, SortedSet, Time};
+use crate::base::{BrokerId, SortedMap, SortedSet, Time, limits};
 use crate::broker::action::{Action, RequestContext, RequestToken};
 use crate::broker::api_error::ApiError;
 use crate::broker::kafka_zk::{Answer, Op, Write};
@@ -51,6 +52,8 @@ pub(super) struct Growth {
     token: RequestToken,
     pub(super) topics: Vec<GrowingTopic>,
     brokers: Brokers,
+    /// How many partitions it may still add.
+    room: u64,
 }
 
 /// The brokers that live, as they are read.
@@ -108,8 +111,9 @@ impl AdminManager {
             };
             topics.push(GrowingTopic { wanted, partitions: 0, outcome: refusal.map(Err) });
         }
-        let brokers = Brokers::default();
-        let work = Work::Growth(Growth { token: context.token, topics, brokers });
+        let (token, brokers) = (context.token, Brokers::default());
+        let room = limits::PARTITIONS_PER_REQUEST_MAX;
+        let work = Work::Growth(Growth { token, topics, brokers, room });
         let job = TopicJob { work, delay: Delay::of(request.timeout_ms, request.validate_only) };
         self.begin_topics(now, job, Step::Growth(GrowthStep::ListBrokers), metadata);
         std::mem::take(&mut self.actions)
@@ -138,9 +142,10 @@ impl AdminManager {
             }
             GrowthStep::Read => {
                 let Some(topic) = growth.topics.get_mut(tag.item) else { return };
-                match grown(&topic.wanted, answer, &growth.brokers.read) {
+                match grown(&topic.wanted, answer, &growth.brokers.read, growth.room) {
                     Err(error) => topic.outcome = Some(Err(error)),
                     Ok((assignment, added)) => {
+                        growth.room -= (added.len() as u64).min(growth.room);
                         topic.partitions = assignment.partitions.len() as i32;
                         if validate_only {
                             topic.outcome = Some(Ok(()));
@@ -262,11 +267,12 @@ impl Growth {
 
 type Grown = (TopicAssignment, SortedMap<i32, ReplicaAssignment>);
 
-/// The topic with its new partitions, and these alone.
+/// The topic with its new partitions, and these alone; they may be `room`.
 fn grown(
     wanted: &CreatePartitionsTopic,
     answer: &Answer,
     brokers: &[BrokerMetadata],
+    room: u64,
 ) -> Result<Grown, ApiError> {
     let name = &wanted.name;
     let refuse = |code, text: String| Err(ApiError::new(code, text));
@@ -296,6 +302,9 @@ fn grown(
     if new == old {
         let text = format!("Topic already has {old} partitions.");
         return refuse(ErrorCode::INVALID_PARTITIONS, text);
+    }
+    if u64::from(new.abs_diff(old)) > room {
+        return refuse(ErrorCode::POLICY_VIOLATION, TOO_MANY_PARTITIONS.to_owned());
     }
     let Some(first) = topic.partitions.get(&0) else {
         return Err(ApiError::bare(ErrorCode::UNKNOWN_SERVER_ERROR));

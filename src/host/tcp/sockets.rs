@@ -2,7 +2,7 @@
 //! threads for each connection (`stream`).
 
 use super::flow::Flow;
-use super::stream::{self, Connection};
+use super::stream::{self, Connection, Patience};
 use super::{InboundBytes, Port};
 use crate::base::{Endpoint, SortedMap, SortedSet};
 use crate::world::outside::Reach;
@@ -69,6 +69,8 @@ pub(super) struct Sockets {
     next_id: u64,
     /// Those of which something has not been taken up in the world.
     loaded: SortedSet<SocketId>,
+    /// How long those who connect from now on are waited for.
+    pub patience: Patience,
 }
 
 impl Sockets {
@@ -85,6 +87,7 @@ impl Sockets {
             open: SortedMap::new(),
             next_id: 0,
             loaded: SortedSet::new(),
+            patience: Patience::default(),
         })
     }
 
@@ -125,7 +128,12 @@ impl Sockets {
         let (writer, frames) = channel();
         let (start, started) = channel();
         let flow = Arc::new(Flow::default());
-        let connection = Connection { socket, flow: flow.clone(), plain: Arc::default() };
+        let connection = Connection {
+            socket,
+            flow: flow.clone(),
+            plain: Arc::default(),
+            patience: self.patience,
+        };
         self.open.insert(socket, Open { stream, writer, flow, start: Some(start) });
         let (events, of_reader) = (self.events.clone(), connection.clone());
         run(move || {

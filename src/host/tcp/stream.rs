@@ -13,12 +13,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
-/// How long a peer may take for its first frame, and for the rest of any frame once it has begun.
-const FRAME_PATIENCE: Duration = Duration::from_secs(30);
-/// How long a peer may say nothing: Kafka's `connections.max.idle.ms`.
-const IDLE_PATIENCE: Duration = Duration::from_mins(10);
-/// How long a peer may take nothing of what is written to it.
-const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a peer is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For its first frame, and for the rest of any frame once it has begun.
+    pub frame: Duration,
+    /// While it says nothing: Kafka's `connections.max.idle.ms`.
+    pub idle: Duration,
+    /// While it takes nothing of what is written to it.
+    pub write: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            frame: Duration::from_secs(30),
+            idle: Duration::from_mins(10),
+            write: Duration::from_secs(30),
+        }
+    }
+}
+
 /// Frames that wait together are written together, up to so many bytes.
 const WRITE_BYTES: usize = 256 * 1024;
 
@@ -31,6 +46,8 @@ pub(super) struct Connection {
     pub flow: Arc<Flow>,
     /// Set when the peer sent a four-letter word: it is answered without a length.
     pub plain: Arc<AtomicBool>,
+    /// How long its peer is waited for.
+    pub patience: Patience,
 }
 
 /// Reads frames until the stream ends, says what no frame is, or stays silent for too long.
@@ -42,12 +59,12 @@ pub(super) fn read(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let mut splitter = FrameSplitter::new(port.protocol.frame_bytes_max());
     let mut buffer = vec![0; 64 * 1024];
-    let mut deadline = Some(now() + FRAME_PATIENCE);
+    let mut deadline = Some(now() + connection.patience.frame);
     let mut is_first = true;
     loop {
         let patience = match deadline {
             Some(deadline) => deadline.saturating_duration_since(now()),
-            None => IDLE_PATIENCE,
+            None => connection.patience.idle,
         };
         if patience.is_zero() {
             return Err(io::Error::from(io::ErrorKind::TimedOut).into());
@@ -73,7 +90,7 @@ pub(super) fn read(
             deadline = None;
         }
         if splitter.is_inside_frame() && deadline.is_none() {
-            deadline = Some(now() + FRAME_PATIENCE);
+            deadline = Some(now() + connection.patience.frame);
         }
     }
 }
@@ -93,7 +110,7 @@ fn enter(
 /// Writes frames until there will be no more, then closes.
 pub(super) fn write(mut stream: TcpStream, connection: &Connection, frames: &Receiver<Bytes>) {
     // A stream that cannot be told to be patient may block for ever, and its thread with it.
-    if stream.set_write_timeout(Some(WRITE_PATIENCE)).is_ok() {
+    if stream.set_write_timeout(Some(connection.patience.write)).is_ok() {
         // However it ended, the connection is over.
         let _ = write_all(&mut stream, connection, frames);
     }

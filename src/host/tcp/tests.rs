@@ -157,6 +157,57 @@ fn no_more_connections_than_there_may_be() {
 }
 
 #[test]
+fn peers_that_say_nothing_or_stop_within_a_frame_are_let_go() {
+    let (mut gateway, kafka, zookeeper) = gateway();
+    serve_until_ready(&mut gateway, kafka);
+    gateway.sockets.patience.frame = Duration::from_millis(300);
+    let mut crowd = Vec::new();
+    for port in [kafka, zookeeper] {
+        for bytes in [&b""[..], &API_VERSIONS[..3], &API_VERSIONS[..9], b"ru"] {
+            let mut stream = dial(port);
+            stream.write_all(bytes).expect("an open socket");
+            crowd.push(stream);
+        }
+    }
+    // One that has said a whole frame may be silent for longer.
+    let mut patient = serve_until_ready(&mut gateway, kafka);
+    // One that sends a byte now and then does not get more time by that.
+    let mut slow = dial(kafka);
+    slow.write_all(&API_VERSIONS[..4]).expect("an open socket");
+    crowd.push(slow.try_clone().expect("a socket"));
+    let mut seen = Vec::new();
+    serve_until(&mut gateway, || {
+        // It may have been let go between two bytes.
+        let _ = slow.write_all(&[0]);
+        crowd.retain_mut(|stream| read_more(stream, &mut seen));
+        crowd.is_empty()
+    });
+    assert!(seen.is_empty(), "nobody answers half a frame");
+    patient.write_all(&API_VERSIONS).expect("an open socket");
+    let mut answer = Vec::new();
+    serve_until(&mut gateway, || {
+        assert!(read_more(&mut patient, &mut answer), "it stays open");
+        answer.len() > 8
+    });
+}
+
+#[test]
+fn a_peer_that_takes_nothing_of_what_it_asked_for_is_cut_off() {
+    let (mut gateway, kafka, _) = gateway();
+    serve_until_ready(&mut gateway, kafka);
+    gateway.sockets.patience.write = Duration::from_millis(200);
+    let mut greedy = dial(kafka);
+    greedy.set_nonblocking(true).expect("a socket");
+    let questions = API_VERSIONS.repeat(512);
+    serve_until(&mut gateway, || match greedy.write(&questions) {
+        Ok(_) => false,
+        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+    });
+    serve_until(&mut gateway, || true);
+    serve_until_ready(&mut gateway, kafka);
+}
+
+#[test]
 fn machines_can_be_cut_off_one_by_one() {
     let (mut gateway, kafka, _) = gateway();
     let obey = gateway.lines(LineSource::Terminal);

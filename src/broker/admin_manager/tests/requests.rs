@@ -37,7 +37,16 @@ impl Desk {
         let given = |ids: &&[i32]| CreatePartitionsAssignment { broker_ids: ids.to_vec() };
         let assignments = assignments.map(|list| list.iter().map(given).collect());
         let topic = CreatePartitionsTopic { name: name.to_owned(), count, assignments };
-        let request = CreatePartitionsRequest { topics: vec![topic], timeout_ms: 0, validate_only };
+        self.grow_all(vec![topic], validate_only).remove(0)
+    }
+
+    /// What each topic of a request is answered.
+    fn grow_all(
+        &mut self,
+        topics: Vec<CreatePartitionsTopic>,
+        validate_only: bool,
+    ) -> Vec<(ErrorCode, String)> {
+        let request = CreatePartitionsRequest { topics, timeout_ms: 0, validate_only };
         let (context, metadata) = (Self::context(3), &self.metadata);
         let is_queued = |topic: &str| topic == "doomed";
         let actions = self
@@ -47,8 +56,8 @@ impl Desk {
         let Some(AnyResponse::CreatePartitions(response)) = self.others.pop() else {
             panic!("no answer")
         };
-        let result = response.results[0].clone();
-        (result.error_code, result.error_message.unwrap_or_default())
+        let results = response.results.into_iter();
+        results.map(|one| (one.error_code, one.error_message.unwrap_or_default())).collect()
     }
 
     /// Changes configs one by one: (name, operation, value).
@@ -165,6 +174,25 @@ fn topics_can_be_named_by_id_and_deletion_can_be_forbidden() {
     desk.manager.set_config(forbidden.unwrap());
     assert_eq!(desk.delete(named(&["t"], 0), 5), [ErrorCode::TOPIC_DELETION_DISABLED]);
     assert_eq!(desk.delete(named(&["t"], 0), 2), [ErrorCode::INVALID_REQUEST]);
+}
+
+#[test]
+fn more_partitions_than_a_broker_bears_are_refused_at_once() {
+    let mut desk = Desk::new(3);
+    desk.give_topic("t", &[&[2, 3]]);
+    desk.give_topic("u", &[&[2, 3]]);
+    let told = desk.grow("t", i32::MAX, None, false);
+    let text = "Excessively large number of partitions per request.".to_owned();
+    assert_eq!(told, (ErrorCode::POLICY_VIOLATION, text));
+    let topic = |name: &str, count| CreatePartitionsTopic {
+        name: name.to_owned(),
+        count,
+        assignments: None,
+    };
+    let told = desk.grow_all(vec![topic("t", 6_001), topic("u", 4_002)], true);
+    assert_eq!((told[0].0, told[1].0), (ErrorCode::NONE, ErrorCode::POLICY_VIOLATION));
+    let told = desk.grow_all(vec![topic("t", 6_001), topic("u", 4_001)], true);
+    assert_eq!((told[0].0, told[1].0), (ErrorCode::NONE, ErrorCode::NONE));
 }
 
 #[test]
