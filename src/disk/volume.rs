@@ -233,6 +233,13 @@ impl Volume {
         Ok(())
     }
 
+    /// Gives back the memory that was kept for `name` to grow: nobody will append to it any more.
+    pub fn seal(&mut self, name: &str) {
+        if let Some(file) = self.files.get_mut(name) {
+            file.data.shrink_to_fit();
+        }
+    }
+
     /// Gives `name` the content `bytes` at once, as writing a temporary file and renaming it does.
     /// Until it is synced a power cut brings the old content back whole.
     pub fn replace(&mut self, name: &str, bytes: &[u8]) -> Result<(), DiskError> {

@@ -53,14 +53,15 @@ def until(what, check, patience_s=PATIENCE_S):
 class Cluster:
     """A running gateway."""
 
-    def __init__(self, brokers=3, zookeepers=3, data=None, overrides=()):
+    def __init__(self, brokers=3, zookeepers=3, data=None, overrides=(), starts=True):
         self.directory = tempfile.mkdtemp(prefix="kafkarium-clients-")
         self.data = data or os.path.join(self.directory, "data")
         self.brokers, self.zookeepers = brokers, zookeepers
         self.overrides = [*OVERRIDES, *overrides]
         self.kafka_port = free_ports(brokers)
         self.zookeeper_port = free_ports(zookeepers)
-        self.start()
+        if starts:
+            self.start()
 
     def start(self):
         """Starts the program and waits until every broker is registered."""

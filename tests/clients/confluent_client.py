@@ -354,6 +354,11 @@ def groups_survive_their_coordinator(cluster):
     for member in members:
         member.leave()
     read = [value for member in members for value in member.values]
+    places = {}
+    for part, offset, value in read:
+        assert places.setdefault((part, offset), value) == value, "a place holds one record for ever"
+    twice = [value for value in set(acknowledged) if list(places.values()).count(value) > 2]
+    assert not twice, f"more often than a retry can have it: {twice[:5]}"
     return f"{len(acknowledged)} acknowledged, {len(read)} read, {len(set(read))} of them once"
 
 
@@ -400,6 +405,75 @@ def an_idempotent_producer_writes_once_and_in_order_whatever_dies(cluster):
             mine = [int(value) for _, value in records if int(value) % 10 == key]
             assert mine == sorted(mine), (part, key)
     return f"{sent} sent and acknowledged, {len(values)} read"
+
+
+@needs(CreatePartitions=37, DeleteTopics=20, DescribeConfigs=32, IncrementalAlterConfigs=44)
+def administration_and_seeking_go_on_while_brokers_die(cluster):
+    """With each broker away in turn: create, describe, alter, grow and delete topics, seek, find by time."""
+    kept = {}
+    for broker, fault, cure in ((1, "kill", "restart"), (2, "power-off", "power-on"), (3, "kill", "restart")):
+        doomed = new_topic(cluster)
+        cluster.act(f"{fault} broker-{broker}")
+        until("it to be missed", lambda: broker not in registered_elsewhere(cluster, broker))
+        until("a controller", lambda: has_controller(cluster, broker))
+        topic = name()
+        until("it to be made", lambda: insist(admin(cluster).create_topics([NewTopic(topic, 1, 2)])))
+        until("its leader", lambda: has_leaders(cluster, topic, 1))
+        replicas = admin(cluster).list_topics(topic, timeout=10).topics[topic].partitions[0].replicas
+        assert len(replicas) == 2 and broker not in replicas, replicas
+        entry = ConfigEntry("retention.ms", "86400000", incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        until("the config", lambda: insist(admin(cluster).incremental_alter_configs([resource])))
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        (found,) = done(admin(cluster).describe_configs([resource])).values()
+        assert found["retention.ms"].value == "86400000", found["retention.ms"]
+        until("more partitions", lambda: insist(admin(cluster).create_partitions([NewPartitions(topic, 2)])))
+        until("their leaders", lambda: has_leaders(cluster, topic, 2))
+        out = producer(cluster, acks="all")
+        for number in range(20):
+            out.produce(topic, str(number).encode(), partition=0, timestamp=1_700_000_000_000 + number)
+        assert out.flush(60) == 0
+        reader = consumer(cluster, name("g"), enable_auto_commit="false")
+        reader.assign([TopicPartition(topic, 0, 15)])
+        assert take(reader, 5) == [str(number).encode() for number in range(15, 20)]
+        reader.seek(TopicPartition(topic, 0, 3))
+        assert take(reader, 2) == [b"3", b"4"]
+        (found,) = reader.offsets_for_times([TopicPartition(topic, 0, 1_700_000_000_007)], timeout=30)
+        assert found.offset == 7, found
+        reader.close()
+        # One of its replicas is away: it goes for good when that broker is back.
+        until("the deletion", lambda: insist(admin(cluster).delete_topics([doomed])))
+        cluster.act(f"{cure} broker-{broker}")
+        cluster.alive(broker)
+        until("it to be gone", lambda: doomed not in admin(cluster).list_topics(timeout=10).topics)
+        until("full replication", lambda: is_whole(cluster, "__consumer_offsets"))
+        kept[topic] = 20
+    for topic, count in kept.items():
+        assert sum(len(records) for records in read_all(cluster, topic).values()) == count
+    return f"{len(kept)} topics made, changed and read"
+
+
+def has_controller(cluster, gone):
+    """Whether somebody who lives is the controller."""
+    return admin(cluster).list_topics(timeout=10).controller_id not in (-1, gone)
+
+
+# What a client is told that asks while the controller moves.
+PASSING = (KafkaError.NOT_CONTROLLER, KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT)
+# What it is told when the request before was carried out, and its answer lost.
+CARRIED_OUT = (KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.INVALID_PARTITIONS, KafkaError.UNKNOWN_TOPIC_OR_PART)
+
+
+def insist(futures):
+    """Whether an admin request was carried out; one that met a controller's end may be made again."""
+    for future in futures.values():
+        try:
+            future.result(30)
+        except KafkaException as error:
+            code = error.args[0].code()
+            assert code in (*PASSING, *CARRIED_OUT), error
+            return code in CARRIED_OUT
+    return True
 
 
 def registered_elsewhere(cluster, broker):
@@ -507,6 +581,7 @@ run(
         transactions_are_seen_whole_or_not_at_all,
         records_survive_the_end_of_the_gateway,
         groups_survive_their_coordinator,
+        administration_and_seeking_go_on_while_brokers_die,
         an_idempotent_producer_writes_once_and_in_order_whatever_dies,
     ],
 )

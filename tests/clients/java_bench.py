@@ -13,7 +13,7 @@ import tempfile
 import time
 
 from cluster import Cluster, free_ports, until
-from java_tools import java, LIBRARIES
+from real_kafka import RealKafka, java
 
 RECORDS = int(os.environ.get("KAFKARIUM_RECORDS", "1000000"))
 PATIENCE_S = 600
@@ -78,37 +78,13 @@ def say(system, what, **found):
 def real_kafka():
     """Apache Kafka with its ZooKeeper, in a folder of its own."""
     folder = tempfile.mkdtemp(prefix="kafkarium-bench-")
-    zookeeper_port, kafka_port = free_ports(1), free_ports(1)
-    with open(f"{folder}/zookeeper.properties", "w", encoding="utf-8") as file:
-        file.write(f"dataDir={folder}/zookeeper\nclientPort={zookeeper_port}\nadmin.enableServer=false\n")
-    settings = {
-        "broker.id": 1,
-        "listeners": f"PLAINTEXT://localhost:{kafka_port}",
-        "zookeeper.connect": f"localhost:{zookeeper_port}",
-        "log.dirs": f"{folder}/logs",
-        "offsets.topic.replication.factor": 1,
-        "offsets.topic.num.partitions": 4,
-        **SETTINGS,
-    }
-    with open(f"{folder}/server.properties", "w", encoding="utf-8") as file:
-        file.writelines(f"{key}={value}\n" for key, value in settings.items())
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    zookeeper = subprocess.Popen(
-        java("org.apache.zookeeper.server.quorum.QuorumPeerMain", f"{folder}/zookeeper.properties"), **quiet
-    )
-    # The heap and the collector of kafka-server-start.sh.
-    heap = ["-Xmx1G", "-Xms1G", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
-    broker = subprocess.Popen(
-        ["java", *heap, "-cp", f"{LIBRARIES}/*", "kafka.Kafka", f"{folder}/server.properties"], **quiet
-    )
+    kafka = RealKafka(folder, free_ports(1), free_ports(1), SETTINGS, heap="1G")
     try:
-        bootstrap = f"localhost:{kafka_port}"
-        create(bootstrap)
-        yield bootstrap, broker
+        kafka.start()
+        create(kafka.bootstrap)
+        yield kafka
     finally:
-        for process in (broker, zookeeper):
-            process.kill()
-            process.wait()
+        kafka.kill()
         shutil.rmtree(folder)
 
 
@@ -127,9 +103,9 @@ def main():
     measure("Kafkarium", cluster.bootstrap, cluster.process)
     cluster.stop()
     cluster.remove()
-    with real_kafka() as (bootstrap, broker):
+    with real_kafka() as kafka:
         time.sleep(2)
-        measure("Apache Kafka 2.8.2", bootstrap, broker)
+        measure("Apache Kafka 2.8.2", kafka.bootstrap, kafka.broker)
 
 
 main()

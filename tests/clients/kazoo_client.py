@@ -1,5 +1,6 @@
 """kazoo, ZooKeeper's Python client, against the ensemble behind the gateway."""
 
+import json
 import logging
 import threading
 import time
@@ -334,6 +335,72 @@ def nothing_is_written_without_a_quorum_and_nothing_is_lost(cluster):
     client.stop()
 
 
+def what_was_acknowledged_stays_whatever_dies(cluster):
+    """Clients write on while each server in turn is killed, loses its power, is paused or cut off."""
+    clients = [connect(cluster, timeout=20.0) for _ in range(3)]
+    base = root(clients[0])
+    counters = [client.create(f"{base}/counter-{n}", b"0") for n, client in enumerate(clients)]
+    stop, acknowledged, last = threading.Event(), [], [0, 0, 0]
+
+    def write(number):
+        client = clients[number]
+        while not stop.is_set():
+            # A sequence may be counted twice when an answer was lost; a value is not.
+            path = client.retry(client.create, f"{base}/w{number}-", b"", sequence=True)
+            acknowledged.append(path)
+            client.retry(client.set, counters[number], str(last[number] + 1).encode())
+            last[number] += 1
+            time.sleep(0.01)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    faults = [("kill", "restart"), ("power-off", "power-on"), ("pause", "resume"), ("isolate", "heal")]
+    for turn, (fault, cure) in enumerate(faults):
+        before = len(acknowledged)
+        until("some writes", lambda: len(acknowledged) > before + 20)
+        server = turn % 3 + 1
+        cluster.act(f"{fault} zookeeper-{server}")
+        time.sleep(3.0)
+        cluster.act(f"{cure} zookeeper-{server}")
+        back(cluster, server)
+    stop.set()
+    for thread in threads:
+        thread.join(60)
+    for server in (1, 2, 3):
+        reader = connect(cluster, server=server)
+        reader.sync(base)
+        names = {f"{base}/{name}" for name in reader.get_children(base)}
+        assert set(acknowledged) <= names, sorted(set(acknowledged) - names)[:5]
+        values = [int(reader.get(counter)[0]) for counter in counters]
+        assert values == last, (server, values, last)
+        reader.stop()
+    assert len(set(acknowledged)) == len(acknowledged), "no number was given twice"
+    for client in clients:
+        client.stop()
+    return f"{len(acknowledged)} writes, each on all three servers"
+
+
+def a_broker_is_seen_to_go_and_to_come_back(cluster):
+    client = connect(cluster)
+    seen = []
+    ChildrenWatch(client, "/brokers/ids", lambda ids: seen.append(sorted(ids)))
+    until("the broker", lambda: seen[-1:] == [["1"]])
+    epoch = int(client.get("/controller_epoch")[0])
+    registered = client.get("/brokers/ids/1")[1]
+    assert registered.ephemeralOwner != 0
+    told = json.loads(client.get("/brokers/ids/1")[0])
+    assert told["endpoints"] == [f"PLAINTEXT://localhost:{cluster.kafka_port}"], told
+    cluster.act("kill broker-1")
+    until("it to go", lambda: seen[-1:] == [[]])
+    assert client.exists("/controller") is None
+    cluster.act("restart broker-1")
+    until("it to come back", lambda: seen[-1:] == [["1"]])
+    assert client.get("/brokers/ids/1")[1].czxid > registered.czxid
+    until("the next controller", lambda: int(client.get("/controller_epoch")[0]) == epoch + 1)
+    client.stop()
+
+
 run(
     "kazoo",
     [
@@ -350,6 +417,8 @@ run(
         queues_give_each_entry_once,
         a_client_moves_to_another_server_when_its_own_is_killed,
         nothing_is_written_without_a_quorum_and_nothing_is_lost,
+        what_was_acknowledged_stays_whatever_dies,
+        a_broker_is_seen_to_go_and_to_come_back,
     ],
     Cluster(brokers=1),
 )

@@ -210,6 +210,41 @@ def what_was_acknowledged_is_read_whatever_dies(cluster):
     return "; ".join(results)
 
 
+def a_group_reads_all_that_was_acknowledged_while_brokers_die(cluster):
+    """Two members of a group read on while each broker in turn is killed and comes back."""
+    name, group = topic(), topic()
+    kcat(cluster, "-P", "-t", name, "-K:", given=b"k:begin\n")
+    common = ["-G", group, "-u", "-q", "-X", "auto.offset.reset=earliest"]
+    common += ["-X", "auto.commit.interval.ms=200", "-X", "session.timeout.ms=6000"]
+    common += ["-f", "%p %s\n", name]
+    members = [Member(cluster, common) for _ in range(2)]
+    sent = 0
+    for broker, fault, cure in FAULTS:
+        producer = subprocess.Popen(
+            ["kcat", "-b", cluster.bootstrap, "-P", "-t", name, "-K:", "-X", "acks=all"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )
+        sent = pour(producer, sent, 100)
+        cluster.act(f"{fault} broker-{broker}")
+        sent = pour(producer, sent, 100)
+        until("it to be missed", lambda: broker not in cluster.registered())
+        cluster.act(f"{cure} broker-{broker}")
+        cluster.alive(broker)
+        sent = pour(producer, sent, 100)
+        _, said = producer.communicate(timeout=PATIENCE_S)
+        assert producer.returncode == 0 and b"Delivery failed" not in said, said
+        whole(cluster, name)
+        whole(cluster, "__consumer_offsets")
+    wanted = {str(number) for number in range(sent)}
+    until("all to be read", lambda: wanted <= {word for m in members for _, word in m.read}, 2 * PATIENCE_S)
+    for member in members:
+        member.end()
+    read = [word for member in members for _, word in member.read]
+    again = kcat(cluster, *common[:-1], "-e", name)
+    assert not again.split(), f"read again after a clean end: {again}"
+    return f"{sent} acknowledged, {len(read)} read, {len(set(read))} of them once"
+
+
 FAULTS = [(1, "kill", "restart"), (2, "power-off", "power-on"), (3, "kill", "restart")]
 
 
@@ -257,5 +292,6 @@ run(
         seeking_goes_by_offset_from_either_end_and_by_time,
         groups_share_partitions_and_go_on_where_they_were,
         what_was_acknowledged_is_read_whatever_dies,
+        a_group_reads_all_that_was_acknowledged_while_brokers_die,
     ],
 )

@@ -4,7 +4,7 @@
 //! What was stored outlives the gateway's process, however it ends; nothing is synced to the real
 //! disk, so a power cut of this machine may take the newest bytes.
 
-use crate::base::Time;
+use crate::base::{SortedMap, Time};
 use crate::disk::delta::FileDelta;
 use crate::disk::{Volume, VolumeDelta};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -13,13 +13,24 @@ use std::path::{Component, Path, PathBuf};
 
 /// Says that a gateway uses the directory, as Kafka's own `.lock` does.
 const LOCK: &str = ".lock";
+/// A file that is open at its end.
+#[derive(Debug)]
+struct Open {
+    file: File,
+    len: u64,
+}
+
 /// The end of the name of a file that is being written, as in Kafka.
 const UNFINISHED: &str = ".tmp";
+
+/// Most files that are kept open for the next bytes; beyond them all are closed.
+const OPEN_MAX: usize = 64;
 
 /// The directory.
 #[derive(Debug)]
 pub struct DataDir {
     root: PathBuf,
+    open: SortedMap<PathBuf, Open>,
     /// Held as long as the directory is in use.
     _lock: File,
 }
@@ -32,7 +43,7 @@ impl DataDir {
         let lock =
             OpenOptions::new().create(true).write(true).truncate(false).open(root.join(LOCK))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { root, _lock: lock }),
+            Ok(()) => Ok(Self { root, open: SortedMap::new(), _lock: lock }),
             Err(TryLockError::Error(error)) => Err(error),
             Err(TryLockError::WouldBlock) => {
                 let text = format!("{}: another gateway uses it", root.display());
@@ -58,45 +69,59 @@ impl DataDir {
     pub fn store(&mut self, process: &str, delta: &VolumeDelta) -> io::Result<()> {
         let root = self.root.join(inside(process)?);
         for change in &delta.files {
-            store_file(&root.join(inside(&change.name)?), change)?;
+            self.store_file(root.join(inside(&change.name)?), change)?;
         }
+        Ok(())
+    }
+
+    fn store_file(&mut self, path: PathBuf, change: &FileDelta) -> io::Result<()> {
+        if !change.meta.as_ref().is_some_and(|meta| meta.exists) {
+            self.open.remove(&path);
+            return match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                Ok(()) | Err(_) => Ok(()),
+            };
+        }
+        if change.from == 0 && path.exists() {
+            // Whoever reads the file sees the old content or the new one, and no mixture.
+            self.open.remove(&path);
+            let mut unfinished = path.as_os_str().to_owned();
+            unfinished.push(UNFINISHED);
+            fs::write(&unfinished, &change.tail)?;
+            return fs::rename(unfinished, path);
+        }
+        // What fails may have written a part: the file is looked at anew before it is used again.
+        let mut open = match self.open.remove(&path) {
+            Some(open) => open,
+            None => Open::at_end(&path)?,
+        };
+        if open.len != change.from {
+            open.file.set_len(change.from)?;
+            open.file.seek(SeekFrom::Start(change.from))?;
+        }
+        open.file.write_all(&change.tail)?;
+        open.len = change.from + change.tail.len() as u64;
+        if self.open.len() >= OPEN_MAX {
+            self.open.clear();
+        }
+        self.open.insert(path, open);
         Ok(())
     }
 }
 
-fn store_file(path: &Path, change: &FileDelta) -> io::Result<()> {
-    if !change.meta.as_ref().is_some_and(|meta| meta.exists) {
-        return match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
+impl Open {
+    fn at_end(path: &Path) -> io::Result<Self> {
+        let open = || OpenOptions::new().create(true).write(true).truncate(false).open(path);
+        let mut file = match open() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                path.parent().map_or(Ok(()), fs::create_dir_all)?;
+                open()?
+            }
+            opened => opened?,
         };
+        let len = file.seek(SeekFrom::End(0))?;
+        Ok(Self { file, len })
     }
-    if change.from == 0 && path.exists() {
-        // Whoever reads the file sees the old content or the new one, and no mixture.
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(UNFINISHED);
-        fs::write(&unfinished, &change.tail)?;
-        return fs::rename(unfinished, path);
-    }
-    let mut file = match open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            path.parent().map_or(Ok(()), fs::create_dir_all)?;
-            open(path)?
-        }
-        opened => opened?,
-    };
-    if file.metadata()?.len() != change.from {
-        file.set_len(change.from)?;
-    }
-    if !change.tail.is_empty() {
-        file.seek(SeekFrom::Start(change.from))?;
-        file.write_all(&change.tail)?;
-    }
-    Ok(())
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).write(true).truncate(false).open(path)
 }
 
 /// A file name of a volume as a path that stays inside its directory.
@@ -165,6 +190,33 @@ mod tests {
         assert_eq!(loaded.list("").collect::<Vec<_>>(), ["checkpoint", "orders-0/0.log"]);
         assert!(data.load("nobody", ROOM).expect("no directory, no files").is_empty());
         assert!(data.load("broker-1", 5).is_err(), "no room");
+        fs::remove_dir_all(root).expect("removed");
+    }
+
+    #[test]
+    fn files_that_come_and_go_are_written_where_they_are_now() {
+        let root = scratch("reuse");
+        let mut data = DataDir::open(&root).expect("a temporary directory");
+        let mut volume = Volume::default();
+        for turn in 0..OPEN_MAX as u64 + 10 {
+            let name = format!("orders-{turn}/0.log");
+            volume.append("index", b"i").expect("room");
+            volume.append(&name, b"one").expect("room");
+            data.store("b", &volume.take_delta()).expect("stored");
+            volume.append(&name, b" two").expect("room");
+            data.store("b", &volume.take_delta()).expect("stored");
+            volume.delete(&name).expect("file");
+            data.store("b", &volume.take_delta()).expect("stored");
+            volume.append(&name, b"three").expect("room");
+            volume.truncate("index", turn / 2).expect("file");
+            data.store("b", &volume.take_delta()).expect("stored");
+            assert_eq!(fs::read(root.join("b").join(&name)).expect("a file"), b"three");
+        }
+        let loaded = data.load("b", ROOM).expect("loaded");
+        for name in volume.list("") {
+            assert_eq!(loaded.read(name), volume.read(name), "{name}");
+        }
+        assert!(data.open.len() <= OPEN_MAX);
         fs::remove_dir_all(root).expect("removed");
     }
 
