@@ -1,6 +1,7 @@
 """The gateway under Apache Kafka's perf tools, beside Apache Kafka itself: one JSON object a line.
 
-One broker, one partition, records of 100 bytes, acks=1; logs are kept small by retention.
+One broker, one partition, records of 100 bytes, acks=1. What is measured is the steady state: after a
+run to warm up, and once both brokers look after retention, which they begin to do after half a minute.
 """
 
 import contextlib
@@ -15,13 +16,16 @@ import time
 from cluster import Cluster, free_ports, until
 from real_kafka import RealKafka, java
 
-RECORDS = int(os.environ.get("KAFKARIUM_RECORDS", "1000000"))
+RECORDS = int(os.environ.get("KAFKARIUM_RECORDS", "3000000"))
 PATIENCE_S = 600
+# A broker's first look at retention (LogManager.InitialTaskDelayMs), and some air.
+FIRST_LOOK_S = 35
+# Logs stay small, for the gateway holds them in memory.
 SETTINGS = {
-    "log.segment.bytes": 8 << 20,
-    "log.retention.bytes": 16 << 20,
-    "log.retention.check.interval.ms": 1000,
-    "log.segment.delete.delay.ms": 1000,
+    "log.segment.bytes": 1 << 20,
+    "log.retention.bytes": 2 << 20,
+    "log.retention.check.interval.ms": 100,
+    "log.segment.delete.delay.ms": 0,
 }
 
 
@@ -34,40 +38,43 @@ def memory_mib(process):
 
 def measure(system, bootstrap, process):
     """Prints what the perf tools find."""
-    before, _ = memory_mib(process)
-    out = tool(
-        "org.apache.kafka.tools.ProducerPerformance", "--topic", "perf", "--num-records", str(RECORDS),
-        "--record-size", "100", "--throughput", "-1", "--producer-props",
-        f"bootstrap.servers={bootstrap}", "acks=1",
-    )
-    rate, p50, p99 = latencies(out)
+    idle, _ = memory_mib(process)
+    began = time.monotonic()
+    produce(bootstrap, RECORDS // 5)
+    time.sleep(max(0, FIRST_LOOK_S - (time.monotonic() - began)))
+    rate, p50, p99 = produce(bootstrap, RECORDS)
     now, most = memory_mib(process)
-    say(system, "produce", records_per_s=rate, p50_ms=p50, p99_ms=p99, idle_mib=before, resident_mib=now, most_mib=most)
+    say(system, "produce", records_per_s=rate, p50_ms=p50, p99_ms=p99, idle_mib=idle, resident_mib=now, most_mib=most)
+    for pace in (500, 50_000):
+        rate, p50, p99 = produce(bootstrap, pace * 20, pace)
+        say(system, f"produce at {pace}/s", records_per_s=rate, p50_ms=p50, p99_ms=p99)
+    # Something to read, which must not be taken away meanwhile.
+    create(bootstrap, "read", "--config", "retention.bytes=-1")
+    produce(bootstrap, RECORDS // 10, topic="read")
     out = tool(
-        "org.apache.kafka.tools.ProducerPerformance", "--topic", "perf", "--num-records", "5000",
-        "--record-size", "100", "--throughput", "500", "--producer-props",
-        f"bootstrap.servers={bootstrap}", "acks=1",
-    )
-    rate, p50, p99 = latencies(out)
-    say(system, "produce at 500/s", records_per_s=rate, p50_ms=p50, p99_ms=p99)
-    out = tool(
-        "kafka.tools.ConsumerPerformance", "--bootstrap-server", bootstrap, "--topic", "perf",
-        "--messages", "50000", "--timeout", "30000",
+        "kafka.tools.ConsumerPerformance", "--bootstrap-server", bootstrap, "--topic", "read",
+        "--messages", str(RECORDS // 10), "--timeout", "30000",
     )
     fields = [field.strip() for field in out.strip().splitlines()[-1].split(",")]
-    say(system, "consume", records_per_s=float(fields[9]), resident_mib=memory_mib(process)[0])
+    now, most = memory_mib(process)
+    say(system, "consume", records_per_s=float(fields[9]), resident_mib=now, most_mib=most)
 
 
-def tool(*words):
-    return subprocess.run(java(*words), capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
-
-
-def latencies(out):
-    """Rate, median and 99th percentile of a run."""
+def produce(bootstrap, count, pace=-1, topic="perf"):
+    """Sends records; their rate, the median and the 99th percentile of their latencies."""
+    out = tool(
+        "org.apache.kafka.tools.ProducerPerformance", "--topic", topic, "--num-records", str(count),
+        "--record-size", "100", "--throughput", str(pace), "--producer-props",
+        f"bootstrap.servers={bootstrap}", "acks=1",
+    )
     last = out.strip().splitlines()[-1]
     rate = float(re.search(r"([\d.]+) records/sec", last).group(1))
     p50, p99 = (int(re.search(rf"(\d+) ms {n}th", last).group(1)) for n in (50, 99))
     return rate, p50, p99
+
+
+def tool(*words):
+    return subprocess.run(java(*words), capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
 
 
 def say(system, what, **found):
@@ -88,9 +95,9 @@ def real_kafka():
         shutil.rmtree(folder)
 
 
-def create(bootstrap):
-    """Creates the topic once the broker is there."""
-    words = ["--create", "--if-not-exists", "--topic", "perf", "--partitions", "1", "--replication-factor", "1"]
+def create(bootstrap, topic="perf", *more):
+    """Creates a topic once the broker is there."""
+    words = ["--create", "--if-not-exists", "--topic", topic, "--partitions", "1", "--replication-factor", "1", *more]
     command = java("kafka.admin.TopicCommand", "--bootstrap-server", bootstrap, *words)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     until("the broker", lambda: subprocess.run(command, timeout=120, **quiet).returncode == 0, 180)
@@ -104,7 +111,6 @@ def main():
     cluster.stop()
     cluster.remove()
     with real_kafka() as kafka:
-        time.sleep(2)
         measure("Apache Kafka 2.8.2", kafka.bootstrap, kafka.broker)
 
 

@@ -23,6 +23,7 @@ mod stage;
 mod tidy;
 mod transcript;
 mod transcripts;
+mod version_table;
 mod volume_contract;
 mod world_links;
 mod world_outside;
