@@ -4,6 +4,7 @@ The program is named in KAFKARIUM_GATEWAY. Nothing here knows more of it than it
 checks meet it as any client would.
 """
 
+import atexit
 import contextlib
 import os
 import random
@@ -75,6 +76,8 @@ class Cluster:
         self.process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=self.log, stderr=self.log
         )
+        # Whatever becomes of a check, its gateway ends with it.
+        atexit.register(self.process.kill)
         until("all brokers to serve", lambda: len(self.registered()) == self.brokers)
 
     @property
@@ -123,7 +126,8 @@ class Cluster:
 
     def offers(self, api):
         """Whether the brokers answer that API."""
-        answer = self.ask(self.kafka_port, 18, 0)
+        ports = range(self.kafka_port, self.kafka_port + self.brokers)
+        answer = until("a broker to answer", lambda: next(filter(None, (self.ask(p, 18, 0) for p in ports)), None))
         (count,) = struct.unpack_from(">i", answer, 2)
         return any(struct.unpack_from(">h", answer, 6 + 6 * n) == (api,) for n in range(count))
 

@@ -30,6 +30,12 @@ use std::time::{Duration, Instant};
 
 /// Longest real time until the ports are looked at again.
 const NAP_MAX: Duration = Duration::from_millis(2);
+/// How far the world may be behind real time. On a machine that is too slow for it, or busy with
+/// something else, its clock stands still meanwhile, as if everybody in it had been asleep: else
+/// it would have to live through ever more of what those outside no longer wait for.
+const LAG_MAX: Span = Span::from_millis(250);
+/// How long the world may run before those outside are looked at again.
+const RUN_MAX: Duration = Duration::from_millis(20);
 
 /// What is spoken on a port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -159,12 +165,24 @@ impl Gateway {
         self.epoch + Span::from_micros(passed)
     }
 
+    /// The time that the world is to reach now. What it is behind beyond [`LAG_MAX`] is given up.
+    fn catch_up(&mut self) -> Time {
+        let lag = self.now().since(self.host.world().clock());
+        if lag > LAG_MAX {
+            let lost = lag.as_micros() - LAG_MAX.as_micros();
+            self.epoch = Time::from_micros(self.epoch.as_micros().saturating_sub(lost));
+        }
+        self.now()
+    }
+
     /// Lets the world follow real time for a while, telling `say` what there is to say; false when it
     /// was asked to end. An error means that the data directory cannot be written: then nothing
     /// more may be acknowledged.
     pub fn serve(&mut self, say: &mut dyn FnMut(Said)) -> io::Result<bool> {
-        let until = self.now();
-        while self.run_round(until)? {}
+        let until = self.catch_up();
+        #[expect(clippy::disallowed_methods, reason = "real time paces the gateway's world")]
+        let began = Instant::now();
+        while self.run_round(until)? && began.elapsed() < RUN_MAX {}
         let (host, conns_of) = (&self.host, &self.conns_of);
         self.sockets.relieve(|socket| {
             let conn = conns_of.get(&socket);

@@ -157,6 +157,20 @@ fn no_more_connections_than_there_may_be() {
 }
 
 #[test]
+fn a_world_that_falls_behind_goes_on_from_where_it_is() {
+    let (mut gateway, kafka, _) = gateway();
+    serve_until_ready(&mut gateway, kafka);
+    let clock = gateway.host.world().clock();
+    // As if this machine had had no time for it for an hour: no session may end by that.
+    gateway.epoch = gateway.epoch + Span::from_secs(3_600);
+    serve_until_ready(&mut gateway, kafka);
+    let passed = gateway.host.world().clock().since(clock);
+    assert!(passed < Span::from_secs(20), "{passed:?}");
+    let age = gateway.now().since(gateway.host.world().clock());
+    assert!(age <= LAG_MAX + Span::from_secs(20), "{age:?}");
+}
+
+#[test]
 fn peers_that_say_nothing_or_stop_within_a_frame_are_let_go() {
     let (mut gateway, kafka, zookeeper) = gateway();
     serve_until_ready(&mut gateway, kafka);

@@ -218,7 +218,9 @@ impl PartitionLog {
         if let Some(active) = self.segments.last_mut() {
             active.on_become_inactive(volume)?;
             files.extend(active.files());
-            files.iter().for_each(|file| volume.seal(file));
+            for file in &files {
+                volume.seal(file);
+            }
         }
         // Of a segment's beginning there is a snapshot, so that recovery need not go further back.
         self.producers.update_map_end_offset(offset);
