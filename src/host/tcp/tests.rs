@@ -162,7 +162,7 @@ fn a_world_that_falls_behind_goes_on_from_where_it_is() {
     serve_until_ready(&mut gateway, kafka);
     let clock = gateway.host.world().clock();
     // As if this machine had had no time for it for an hour: no session may end by that.
-    gateway.epoch = gateway.epoch + Span::from_secs(3_600);
+    gateway.epoch += Span::from_secs(3_600);
     serve_until_ready(&mut gateway, kafka);
     let passed = gateway.host.world().clock().since(clock);
     assert!(passed < Span::from_secs(20), "{passed:?}");
