@@ -23,7 +23,7 @@ struct Plan<'a> {
 pub(super) fn assign(
     counts: &PartitionCounts,
     subscriptions: &Subscriptions,
-    data_of: fn(&Subscription) -> MemberData,
+    data_of: impl Fn(&str, &Subscription) -> MemberData,
 ) -> Assignment {
     let mut plan = Plan {
         subscriptions,
@@ -55,12 +55,12 @@ impl Plan<'_> {
     /// Takes over what members own, each partition from the newest generation that claims it.
     ///
     /// In Kafka: AbstractStickyAssignor.prepopulateCurrentAssignments.
-    fn take_over(&mut self, data_of: fn(&Subscription) -> MemberData) {
+    fn take_over(&mut self, data_of: impl Fn(&str, &Subscription) -> MemberData) {
         let mut claims: SortedMap<TopicPartition, SortedMap<i32, String>> = SortedMap::new();
         let mut seen = Vec::new();
         for member in hash_order::strings(self.subscriptions.keys()) {
             let Some(subscription) = self.subscriptions.get(member) else { continue };
-            let data = data_of(subscription);
+            let data = data_of(member, subscription);
             for partition in data.partitions {
                 if !claims.contains_key(&partition) {
                     seen.push(partition.clone());

@@ -111,7 +111,7 @@ impl Assignor {
         match self {
             Self::Range => range::assign(counts, subscriptions),
             Self::RoundRobin => round_robin::assign(counts, subscriptions),
-            Self::Sticky => sticky::assign(counts, subscriptions, user_data::of_sticky).0,
+            Self::Sticky => sticky::assign(counts, subscriptions),
             Self::CooperativeSticky => sticky::assign_cooperatively(counts, subscriptions),
         }
     }

@@ -16,21 +16,29 @@ use std::collections::VecDeque;
 /// Partitions that a member gives up for another one, by partition.
 type Transfers = SortedMap<TopicPartition, String>;
 
-/// The assignment; and, when all subscriptions are the same, what changes hands by it.
-pub(super) fn assign(
-    counts: &PartitionCounts,
-    subscriptions: &Subscriptions,
-    data_of: fn(&Subscription) -> MemberData,
-) -> (Assignment, Option<Transfers>) {
-    if subscriptions.is_empty() {
-        return (Assignment::new(), None);
-    }
-    if let Some(owned) = owned_if_all_subscribe_alike(counts, subscriptions, data_of) {
-        let (assignment, transfers) = constrained(counts, subscriptions, owned);
-        (assignment, Some(transfers))
-    } else {
-        (general::assign(counts, subscriptions, data_of), None)
-    }
+/// The assignment of StickyAssignor, whose members tell in data of their own what they owned.
+pub(super) fn assign(counts: &PartitionCounts, subscriptions: &Subscriptions) -> Assignment {
+    let Some(owned) = owned_if_all_subscribe_alike(counts, subscriptions, user_data::of_sticky)
+    else {
+        let read = read_before_they_differ(subscriptions);
+        return general::assign(counts, subscriptions, |member, one| {
+            if read.contains(member) { MemberData::default() } else { user_data::of_sticky(one) }
+        });
+    };
+    constrained(counts, subscriptions, owned).0
+}
+
+/// Kafka reads a member's data from a buffer that can be read once. What it read to see whether all subscribe alike
+/// is not there any more when they do not: these members' partitions do not stick, or are of no generation.
+fn read_before_they_differ(subscriptions: &Subscriptions) -> SortedSet<String> {
+    let topics = |member: &String| {
+        let topics = subscriptions.get(member).map_or(&[][..], |one| &one.topics);
+        topics.iter().collect::<SortedSet<_>>()
+    };
+    let members = hash_order::strings(subscriptions.keys());
+    let first = members.first().map(|first| topics(first));
+    let alike = members.into_iter().take_while(|member| Some(topics(member)) == first);
+    alike.cloned().collect()
 }
 
 /// As [`assign`], and without what somebody else still has to give up.
@@ -38,8 +46,22 @@ pub(super) fn assign_cooperatively(
     counts: &PartitionCounts,
     subscriptions: &Subscriptions,
 ) -> Assignment {
-    let (mut assignment, transfers) = assign(counts, subscriptions, user_data::of_cooperative);
-    let transfers = transfers.unwrap_or_else(|| transfers_of(&assignment, subscriptions));
+    let data_of = user_data::of_cooperative;
+    let (mut assignment, transfers) =
+        if let Some(owned) = owned_if_all_subscribe_alike(counts, subscriptions, data_of) {
+            constrained(counts, subscriptions, owned)
+        } else {
+            let read = read_before_they_differ(subscriptions);
+            let assignment = general::assign(counts, subscriptions, |member, one| {
+                let data = data_of(one);
+                let void = |_| user_data::NO_GENERATION;
+                let generation =
+                    if read.contains(member) { data.generation.map(void) } else { data.generation };
+                MemberData { generation, ..data }
+            });
+            let transfers = transfers_of(&assignment, subscriptions);
+            (assignment, transfers)
+        };
     for (partition, new_owner) in transfers {
         if let Some(partitions) = assignment.get_mut(&new_owner) {
             partitions.retain(|one| *one != partition);

@@ -13,9 +13,11 @@ use crate::wire::schema::{Field, Form};
 use crate::wire::{Reader, Writer};
 use bytes::Bytes;
 
-const NO_GENERATION: i32 = -1;
+/// The generation of who has not been in any.
+pub(super) const NO_GENERATION: i32 = -1;
 
 /// What a member owned, in the generation it says, if it says one.
+#[derive(Default)]
 pub(super) struct MemberData {
     pub partitions: Vec<TopicPartition>,
     pub generation: Option<i32>,
@@ -56,7 +58,7 @@ pub(super) fn generation(last: Option<&LastAssignment>) -> Bytes {
 /// all others.
 pub(super) fn of_sticky(subscription: &Subscription) -> MemberData {
     let Some(bytes) = subscription.user_data.as_ref().filter(|bytes| !bytes.is_empty()) else {
-        return MemberData { partitions: Vec::new(), generation: None };
+        return MemberData::default();
     };
     let (data, generation) = match decode::<StickyAssignorUserData>(bytes, 1) {
         Some(data) => (data.previous_assignment, Some(data.generation)),
