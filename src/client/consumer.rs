@@ -155,7 +155,7 @@ impl Consumer {
         }
         self.closing = Closing::Committing { deadline: ctx.now() + CLOSE_TIMEOUT };
         self.coordinator.held = true;
-        if self.config.auto_commit && self.coordinator.generation != NO_GENERATION {
+        if self.config.commits_on_revoke() && self.coordinator.generation != NO_GENERATION {
             self.commit(Purpose::Close, self.subscriptions.all_consumed(), ctx);
         }
     }

@@ -79,6 +79,8 @@ pub struct ConsumerConfig {
     pub auto_offset_reset: OffsetReset,
     /// `enable.auto.commit`.
     pub auto_commit: bool,
+    /// `on.partitions.revoked=commit`: the rebalance listener of the application calls commitSync when partitions go.
+    pub commit_on_revoke: bool,
     /// `auto.commit.interval.ms`.
     pub auto_commit_interval: Span,
     /// `offsets.storage=zookeeper`: offsets are kept where consumers up to 0.8.2 kept them.
@@ -125,6 +127,11 @@ impl ConsumerConfig {
         self.assignors.iter().all(|assignor| assignor.is_cooperative())
     }
 
+    /// Whether a member commits before it gives partitions up: by itself, or by its rebalance listener.
+    pub fn commits_on_revoke(&self) -> bool {
+        self.auto_commit || self.commit_on_revoke
+    }
+
     /// What its log lines begin with.
     pub fn log_context(&self) -> String {
         format!("[Consumer clientId={}, groupId={}] ", self.client_id, self.group_id)
@@ -147,6 +154,7 @@ impl ConsumerConfig {
             poll_interval: properties.millis("poll.interval.ms", 0)?,
             auto_offset_reset: offset_reset(properties)?,
             auto_commit: auto_commit(properties)?,
+            commit_on_revoke: commit_on_revoke(properties)?,
             auto_commit_interval: properties.millis("auto.commit.interval.ms", 5_000)?,
             offsets_in_zookeeper: offsets_storage(properties)?,
             fetch_min_bytes: bytes(properties, "fetch.min.bytes", 1)?,
@@ -249,6 +257,15 @@ fn offset_reset(properties: &Properties) -> Result<OffsetReset, ConfigError> {
     }
 }
 
+fn commit_on_revoke(properties: &Properties) -> Result<bool, ConfigError> {
+    let key = "on.partitions.revoked";
+    match properties.get(key).map(str::trim) {
+        None | Some("nothing") => Ok(false),
+        Some("commit") => Ok(true),
+        Some(_) => Err(error(properties, key, "String must be one of: nothing, commit")),
+    }
+}
+
 fn offsets_storage(properties: &Properties) -> Result<bool, ConfigError> {
     let key = "offsets.storage";
     match properties.get(key).map(str::trim) {
@@ -285,6 +302,7 @@ mod tests {
             ("fetch.min.bytes", "x"),
             ("fetch.max.bytes", "-1"),
             ("isolation.level", "serializable"),
+            ("on.partitions.revoked", "panic"),
             ("partition.assignment.strategy", "fair"),
             ("group.instance.id", ""),
         ] {

@@ -83,7 +83,7 @@ impl Consumer {
         if !self.coordinator.held {
             self.coordinator.held = true;
             let member = self.coordinator.generation != NO_GENERATION;
-            if self.config.auto_commit && member {
+            if self.config.commits_on_revoke() && member {
                 self.commit(Purpose::Rebalance, self.subscriptions.all_consumed(), ctx);
             }
         }
@@ -188,6 +188,11 @@ impl Consumer {
         let (kept, revoked): (Vec<_>, Vec<_>) =
             owned.into_iter().partition(|partition| assigned.contains(partition));
         if !revoked.is_empty() {
+            if self.config.commit_on_revoke {
+                let mut offsets = self.subscriptions.all_consumed();
+                offsets.retain(|partition, _| revoked.contains(partition));
+                self.commit(Purpose::Rebalance, offsets, ctx);
+            }
             self.give_up(&revoked, &kept, false, ctx);
             let text =
                 format!("Need to revoke partitions [{}] and re-join the group", names(&revoked));

@@ -65,6 +65,33 @@ fn eager_members_give_everything_up_whatever_the_assignor() {
     }
 }
 
+/// Nothing is committed but by the rebalance listener; without it, whoever takes over begins anew.
+#[test]
+fn a_rebalance_listener_that_commits_spares_the_next_owner_what_was_read() {
+    for strategy in ["range", "cooperative-sticky"] {
+        for (listener, twice) in [("commit", 0), ("nothing", 4)] {
+            let pairs = [
+                ("enable.auto.commit", "false"),
+                ("on.partitions.revoked", listener),
+                ("partition.assignment.strategy", strategy),
+            ];
+            let mut bench = Bench::new(cluster(4, 2));
+            let first = start(&mut bench, 1, &pairs);
+            bench.run(Span::from_secs(6));
+            assert_eq!((consumed(&bench, first).len(), bench.servers.commits.len()), (8, 0));
+            let second = start(&mut bench, 2, &pairs);
+            bench.run(Span::from_secs(8));
+            assert_eq!((names(&bench, first).len(), names(&bench, second).len()), (2, 2));
+            assert_eq!(consumed(&bench, second).len(), twice, "{strategy}, {listener}");
+            // It is called when the consumer leaves, too.
+            bench.give(first, Input::Stop);
+            bench.run(Span::from_secs(1));
+            assert_eq!(bench.exits, [first]);
+            assert_eq!(bench.servers.offsets.is_empty(), listener == "nothing");
+        }
+    }
+}
+
 #[test]
 fn a_static_member_does_not_say_goodbye() {
     let mut bench = Bench::new(cluster(1, 1));

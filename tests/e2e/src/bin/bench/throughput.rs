@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 use e2e::{Browser, PATIENCE, Site};
 use serde_json::{Value, json};
 
-/// Real time for which the cluster is measured, after as much as it needs to fill its logs.
+/// Real time for which the cluster is measured, after some to get going.
 const STEADY: Duration = Duration::from_mins(1);
 const WARM_UP: Duration = Duration::from_secs(20);
+/// Virtual time after which brokers delete old segments: before that, logs only grow
+/// (`kafka.log.LogManager.InitialTaskDelayMs`).
+const RETENTION_AFTER_US: u64 = 35_000_000;
 /// Real time for which the bare loop is measured.
 const BARE: Duration = Duration::from_secs(15);
 /// A broker takes the next request of a connection when the last one is answered, as Kafka's does; so with acks=all
@@ -106,9 +109,10 @@ fn cluster(site: &Site, value_bytes: u64, batched: bool) -> Value {
     browser.act("start reader consumer group.id=load topics=load auto.offset.reset=earliest max.poll.records=100000");
     browser.wait_at_most(PATIENCE, "the reader to have its partitions", || {
         let view = browser.view();
+        let age_us = view["picture_us"].as_u64()? - view["epoch_us"].as_u64()?;
         let group = &view["groups"]["load"];
-        (group["state"] == "Stable" && view["partitions"]["load-0"]["leader"].is_i64())
-            .then_some(())
+        let stands = group["state"] == "Stable" && view["partitions"]["load-0"]["leader"].is_i64();
+        (stands && age_us > RETENTION_AFTER_US).then_some(())
     });
     browser.act(&format!(
         "start load producer acks=all topic=load interval.ms=5 buffer.memory=4194304 \
