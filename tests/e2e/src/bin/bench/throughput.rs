@@ -18,6 +18,8 @@ const BARE: Duration = Duration::from_secs(15);
 /// what a producer sends in two trips is one batch for each partition. Here it is as large as Kafka's default would be
 /// on a network twenty times as fast.
 const BATCH_BYTES: u64 = 262_144;
+/// Kafka's `batch.size`, and a chunk of a file in a volume's database.
+const CHUNK_BYTES: u64 = 16_384;
 /// Bytes of a batch before its first record, and of a record beside its value.
 const BATCH_OVERHEAD: u64 = 61;
 const RECORD_OVERHEAD: u64 = 8;
@@ -61,28 +63,36 @@ pub fn end_to_end(site: &Site) {
     for value_bytes in [100, 1_024] {
         for batched in [true, false] {
             let cluster = cluster(site, value_bytes, batched);
-            let bare = bare_loop(site, value_bytes, batched);
             let mut figures = cluster;
             let rate = figures["records_per_second"].as_f64().unwrap_or(0.0);
-            figures["bare_records_per_second"] = json!(bare);
-            figures["part_of_bare"] = json!(rate / bare.max(1.0));
+            let transactions = if batched {
+                &[("a_chunk", CHUNK_BYTES), ("a_batch", BATCH_BYTES)][..]
+            } else {
+                &[("a_record", 0)]
+            };
+            // A transaction costs more than its bytes, so it matters for how much there is one.
+            for (transaction, bytes) in transactions {
+                let bare = bare_loop(site, value_bytes, *bytes);
+                figures[format!("bare_records_per_second_by_{transaction}")] = json!(bare);
+                figures[format!("part_of_bare_by_{transaction}")] = json!(rate / bare.max(1.0));
+            }
             super::print(&figures);
         }
     }
 }
 
-/// Records of one transaction of the bare loop, and its bytes.
-fn transaction(value_bytes: u64, batched: bool) -> (u64, u64) {
+/// Records of one transaction of the bare loop, at most so many bytes of them but one at least, and its bytes.
+fn transaction(value_bytes: u64, bytes_max: u64) -> (u64, u64) {
     let record = value_bytes + RECORD_OVERHEAD;
-    let records = if batched { (BATCH_BYTES - BATCH_OVERHEAD) / record } else { 1 };
+    let records = (bytes_max.saturating_sub(BATCH_OVERHEAD) / record).max(1);
     (records, BATCH_OVERHEAD + records * record)
 }
 
-fn bare_loop(site: &Site, value_bytes: u64, batched: bool) -> f64 {
+fn bare_loop(site: &Site, value_bytes: u64, bytes_max: u64) -> f64 {
     let browser = Browser::open();
     // A document of the same origin that runs no world.
     browser.goto(&format!("{}boot.js", site.url()));
-    let (records, bytes) = transaction(value_bytes, batched);
+    let (records, bytes) = transaction(value_bytes, bytes_max);
     let keys = RETENTION_BYTES * u64::from(PARTITIONS_BATCHED) / bytes;
     let milliseconds = u64::try_from(BARE.as_millis()).expect("some seconds");
     let done = browser.execute(BARE_LOOP, &[json!(bytes), json!(keys), json!(milliseconds)]);
