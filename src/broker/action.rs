@@ -26,6 +26,8 @@ pub struct RequestContext {
     pub token: RequestToken,
     /// Version of the API; the reply is written in it.
     pub api_version: i16,
+    /// Number that the client gave the request.
+    pub correlation_id: i32,
     /// `client.id`, empty when the client gave none.
     pub client_id: String,
     /// The host it connected from, as Kafka prints it (`/host`).

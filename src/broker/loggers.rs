@@ -25,10 +25,11 @@ const CONFIGURED: [(&str, Level); 9] = [
 ];
 
 /// The other loggers of a broker here.
-const OTHERS: [&str; 33] = [
+const OTHERS: [&str; 35] = [
     "kafka.Kafka$",
     "kafka.cluster.Partition",
     "kafka.controller.KafkaController",
+    "kafka.controller.RequestSendThread",
     "kafka.controller.TopicDeletionManager",
     "kafka.controller.ZkPartitionStateMachine",
     "kafka.controller.ZkReplicaStateMachine",
@@ -40,6 +41,7 @@ const OTHERS: [&str; 33] = [
     "kafka.network.Processor",
     "kafka.network.SocketServer",
     "kafka.server.BrokerMetadataCheckpoint",
+    "kafka.server.BrokerToControllerRequestThread",
     "kafka.server.DynamicBrokerConfig",
     "kafka.server.DynamicConfigManager",
     "kafka.server.KafkaServer",

@@ -13,6 +13,7 @@ mod fetch;
 mod follow;
 mod logs;
 mod roles;
+mod stops;
 
 pub use append::{AppendRequest, AppendTarget, PartitionAppend};
 pub use delete_records::DeleteRecordsParams;

@@ -123,6 +123,7 @@ impl SocketServer {
         let context = RequestContext {
             token,
             api_version: header.api_version,
+            correlation_id: header.correlation_id,
             client_id: header.client_id.unwrap_or_default(),
             client_host: format!("/{}", connection.from.host),
         };

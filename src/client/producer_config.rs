@@ -119,7 +119,7 @@ fn compression(properties: &Properties) -> Result<Compression, ConfigError> {
     let key = "compression.type";
     let Some(name) = properties.get(key).map(str::trim) else { return Ok(Compression::None) };
     match Compression::from_name(name) {
-        Some(codec) if codec.is_supported() => Ok(codec),
+        Some(codec) if codec.can_compress() => Ok(codec),
         Some(_) => Err(error(properties, key, "there are none, gzip, snappy and lz4 here")),
         None => {
             let reason = "String must be one of: none, gzip, snappy, lz4, zstd";

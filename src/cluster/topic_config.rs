@@ -44,6 +44,11 @@ pub const TOPIC_CONFIG_KEYS: &[ConfigKey] = &[
     ConfigKey::any("unclean.leader.election.enable", Boolean, "false"),
 ];
 
+/// The key of a topic config, if there is one of that name.
+pub fn key(name: &str) -> Option<&'static ConfigKey> {
+    TOPIC_CONFIG_KEYS.iter().find(|key| key.name == name)
+}
+
 /// The configs of one topic as its log needs them. Milliseconds stay numbers where they are compared
 /// with timestamps of records.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

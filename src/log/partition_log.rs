@@ -128,6 +128,11 @@ impl PartitionLog {
         } else if volume.len(&log.epochs_file()).is_none() {
             volume.append(&log.epochs_file(), &[])?;
         }
+        let end = log.log_end_offset();
+        log.note(
+            LogLevel::Info,
+            format!("Loading producer state till offset {end} with message format version 2"),
+        );
         log.load_producer_state(volume, start.is_clean)?;
         Ok((log, report))
     }

@@ -1,8 +1,8 @@
 //! How the records of a batch are compressed: gzip, Snappy in the frames of xerial's library, LZ4
-//! frames. What comes out of untrusted bytes is bounded.
+//! frames, Zstandard frames. What comes out of untrusted bytes is bounded.
 //!
 //! In Kafka: `org.apache.kafka.common.record.CompressionType`, `KafkaLZ4BlockOutputStream`,
-//! `org.xerial.snappy.SnappyOutputStream`. Left out: Zstandard.
+//! `org.xerial.snappy.SnappyOutputStream`. Left out: writing Zstandard frames, which are only read.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,11 +11,15 @@ use std::io::{Read, Write};
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
+use ruzstd::decoding::StreamingDecoder;
 
 /// What xerial's frames begin with.
 const XERIAL_MAGIC: &[u8; 8] = b"\x82SNAPPY\0";
 /// The magic, and the versions that write and can read the frames.
 const XERIAL_HEADER: [u8; 16] = *b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01";
+/// The most that a Zstandard frame may have its reader remember: what every reader should be able to
+/// (RFC 8878, 3.1.1.1.2).
+const ZSTD_WINDOW_MAX: u64 = 8 << 20;
 /// How much goes into one block of xerial's frames.
 const XERIAL_BLOCK_SIZE: usize = 32 * 1024;
 
@@ -31,7 +35,7 @@ pub enum Compression {
     Snappy,
     /// LZ4 frames.
     Lz4,
-    /// Zstandard, which is passed on but not opened.
+    /// Zstandard, which is read but not written.
     Zstd,
     /// A number that 2.8 does not know.
     Unknown(i16),
@@ -107,9 +111,14 @@ impl Compression {
         all.into_iter().find(|codec| codec.to_string().eq_ignore_ascii_case(name))
     }
 
-    /// Whether [`Compression::compress`] and [`Compression::decompress`] know it.
-    pub fn is_supported(self) -> bool {
+    /// Whether [`Compression::compress`] knows it.
+    pub fn can_compress(self) -> bool {
         matches!(self, Self::None | Self::Gzip | Self::Snappy | Self::Lz4)
+    }
+
+    /// Whether [`Compression::decompress`] knows it.
+    pub fn can_decompress(self) -> bool {
+        !matches!(self, Self::Unknown(_))
     }
 
     /// The records compressed.
@@ -132,7 +141,8 @@ impl Compression {
             Self::Gzip => self.read_all(MultiGzDecoder::new(bytes), limit),
             Self::Snappy => self.open_snappy(bytes, limit),
             Self::Lz4 => self.read_all(FrameDecoder::new(bytes), limit),
-            Self::Zstd | Self::Unknown(_) => Err(CompressionError::Unsupported(self)),
+            Self::Zstd => self.open_zstd(bytes, limit),
+            Self::Unknown(_) => Err(CompressionError::Unsupported(self)),
         };
         records.map(Cow::Owned)
     }
@@ -142,6 +152,22 @@ impl Compression {
         let read = reader.take(limit as u64 + 1).read_to_end(&mut records);
         read.map_err(|_| CompressionError::Corrupt(self))?;
         if records.len() > limit { Err(CompressionError::TooLarge { limit }) } else { Ok(records) }
+    }
+
+    /// One Zstandard frame after the other.
+    fn open_zstd(self, mut bytes: &[u8], limit: usize) -> Result<Vec<u8>, CompressionError> {
+        let mut records = Vec::new();
+        while !bytes.is_empty() {
+            let frame = StreamingDecoder::new_with_max_window_size(&mut bytes, ZSTD_WINDOW_MAX);
+            let frame = frame.map_err(|_| CompressionError::Corrupt(self))?;
+            let left = limit - records.len();
+            let more = self.read_all(frame, left);
+            records.append(&mut more.map_err(|error| match error {
+                CompressionError::TooLarge { .. } => CompressionError::TooLarge { limit },
+                other => other,
+            })?);
+        }
+        Ok(records)
     }
 
     /// Snappy in xerial's frames, or bare as other clients send it.
@@ -285,9 +311,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A frame with one block of 1,000 times the same byte.
+    const ZSTD: [u8; 10] = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58, 0x43, 0x1f, 0x00, b'x'];
+
+    #[test]
+    fn zstandard_frames_are_read_one_after_the_other() {
         let zstd = Compression::Zstd;
-        assert_eq!(zstd.decompress(b"x", 9), Err(CompressionError::Unsupported(zstd)));
+        let frame = &ZSTD[..];
+        assert!(*zstd.decompress(frame, 1_000).expect("a frame") == [b'x'; 1_000]);
+        let two = frame.repeat(2);
+        assert!(*zstd.decompress(&two, 2_000).expect("two frames") == [b'x'; 2_000]);
+        let too_large = Err(CompressionError::TooLarge { limit: 1_999 });
+        assert_eq!(zstd.decompress(&two, 1_999), too_large);
+        for cut in 1..frame.len() {
+            assert_eq!(zstd.decompress(&frame[..cut], 9_999), Err(CompressionError::Corrupt(zstd)));
+        }
+        // A window of 16 MiB.
+        let mut greedy = frame.to_vec();
+        greedy[5] = 0x70;
+        assert_eq!(zstd.decompress(&greedy, 9_999), Err(CompressionError::Corrupt(zstd)));
         assert_eq!(zstd.compress(b"x"), Err(CompressionError::Unsupported(zstd)));
+        assert!(zstd.can_decompress() && !zstd.can_compress());
     }
 
     #[test]

@@ -6,8 +6,8 @@ use super::connection::{HostProvider, State, Timeouts};
 use super::watch_registry::WatchRegistry;
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
-use crate::base::{ConnId, Span, Time};
-use crate::node::{ConfigError, Ctx, LinkInput};
+use crate::base::{ConnId, Endpoint, Span, Time};
+use crate::node::{CloseReason, ConfigError, Ctx, LinkInput};
 use crate::wire::DecodeError;
 use crate::wire::zookeeper::{
     ConnectRequest, ConnectResponse, KeeperCode, OpCode, Request, XID_AUTH, XID_NOTIFICATION,
@@ -19,6 +19,9 @@ use std::collections::VecDeque;
 
 /// The logger that says what is wrong with a connection.
 pub const CLIENT_CNXN: &str = "org.apache.zookeeper.ClientCnxn";
+const ZOOKEEPER: &str = "org.apache.zookeeper.ZooKeeper";
+/// What the client does when a connection is lost, as its lines end.
+const RETRY: &str = ", closing socket connection and attempting reconnect";
 
 /// A ZooKeeper session and the requests on it. `T` is what the owner wants to find at the reply.
 ///
@@ -28,6 +31,8 @@ pub const CLIENT_CNXN: &str = "org.apache.zookeeper.ClientCnxn";
 pub struct ZkClient<T> {
     target: ConnectString,
     hosts: HostProvider,
+    /// Where the connection goes that there is, or the last one went.
+    server: Endpoint,
     requested_timeout: Span,
     timeouts: Timeouts,
     state: State,
@@ -61,6 +66,7 @@ impl<T> ZkClient<T> {
         let target = ConnectString::parse(connect)?;
         Ok(Self {
             hosts: HostProvider::new(target.servers.clone()),
+            server: Endpoint::new("", 0),
             timeouts: Timeouts::of(session_timeout, target.servers.len()),
             target,
             requested_timeout: session_timeout,
@@ -137,6 +143,10 @@ impl<T> ZkClient<T> {
         if let Some(conn) = self.state.conn() {
             ctx.hangup(conn);
         }
+        let session = self.session;
+        ctx.log(LogLevel::Info, ZOOKEEPER, format!("Session: 0x{session:x} closed"));
+        let text = format!("EventThread shut down for session: 0x{session:x}");
+        ctx.log(LogLevel::Info, CLIENT_CNXN, text);
         self.unsent.clear();
         self.in_flight.clear();
         self.end_session();
@@ -151,10 +161,23 @@ impl<T> ZkClient<T> {
                 self.last_heard = ctx.now();
                 if self.take_frame(conn, &frame, ctx, &mut events).is_err() {
                     ctx.hangup(conn);
+                    self.log_unexpected(ctx);
                     self.lose_connection(ctx, &mut events);
                 }
             }
-            LinkInput::Closed(conn, _) if self.owns(conn) => self.lose_connection(ctx, &mut events),
+            LinkInput::Closed(conn, reason) if self.owns(conn) => {
+                if reason == CloseReason::HungUp {
+                    let session = self.session;
+                    let text = format!(
+                        "Unable to read additional data from server sessionid 0x{session:x}, likely \
+                         server has closed socket{RETRY}"
+                    );
+                    ctx.log(LogLevel::Info, CLIENT_CNXN, text);
+                } else {
+                    self.log_unexpected(ctx);
+                }
+                self.lose_connection(ctx, &mut events);
+            }
             LinkInput::Opened(_)
             | LinkInput::Accepted { .. }
             | LinkInput::Frame(..)
@@ -191,10 +214,12 @@ impl<T> ZkClient<T> {
             State::Dialing { conn, since } | State::Greeting { conn, since }
                 if since + self.timeouts.connect <= now =>
             {
+                self.log_silence(now.since(since), ctx);
                 ctx.hangup(conn);
                 self.lose_connection(ctx, &mut events);
             }
             State::Connected { conn } if self.last_heard + self.timeouts.read <= now => {
+                self.log_silence(now.since(self.last_heard), ctx);
                 ctx.hangup(conn);
                 self.lose_connection(ctx, &mut events);
             }
@@ -212,9 +237,35 @@ impl<T> ZkClient<T> {
 
     fn dial(&mut self, ctx: &mut Ctx) {
         if let Some(server) = self.hosts.next() {
-            let conn = ctx.dial(server);
+            let text = format!(
+                "Opening socket connection to server {server}. Will not attempt to authenticate \
+                 using SASL (unknown error)"
+            );
+            ctx.log(LogLevel::Info, CLIENT_CNXN, text);
+            let conn = ctx.dial(server.clone());
+            self.server = server;
             self.state = State::Dialing { conn, since: ctx.now() };
         }
+    }
+
+    /// The server said nothing for too long.
+    fn log_silence(&self, silence: Span, ctx: &mut Ctx) {
+        let text = format!(
+            "Client session timed out, have not heard from server in {}ms for sessionid 0x{:x}",
+            silence.as_millis(),
+            self.session
+        );
+        ctx.log(LogLevel::Warn, CLIENT_CNXN, text.clone());
+        ctx.log(LogLevel::Info, CLIENT_CNXN, text + RETRY);
+    }
+
+    /// The connection broke, or could not be made.
+    fn log_unexpected(&self, ctx: &mut Ctx) {
+        let text = format!(
+            "Session 0x{:x} for server {}, unexpected error{RETRY}",
+            self.session, self.server
+        );
+        ctx.log(LogLevel::Warn, CLIENT_CNXN, text);
     }
 
     fn greet(&mut self, conn: ConnId, ctx: &mut Ctx) {
@@ -284,6 +335,11 @@ impl<T> ZkClient<T> {
         events: &mut Vec<ZkEvent<T>>,
     ) {
         if response.timeout <= 0 {
+            let text = format!(
+                "Unable to reconnect to ZooKeeper service, session 0x{:x} has expired",
+                self.session
+            );
+            ctx.log(LogLevel::Warn, CLIENT_CNXN, text);
             ctx.hangup(conn);
             self.fail_all(KeeperCode::SESSION_EXPIRED, events);
             self.end_session();
@@ -296,6 +352,12 @@ impl<T> ZkClient<T> {
         let negotiated = Span::from_millis(response.timeout as u64);
         self.timeouts = Timeouts::of(negotiated, self.hosts.len());
         self.state = State::Connected { conn };
+        let text = format!(
+            "Session establishment complete on server {}, sessionid = 0x{:x}, negotiated timeout = \
+             {}",
+            self.server, self.session, response.timeout
+        );
+        ctx.log(LogLevel::Info, CLIENT_CNXN, text);
         self.hosts.connected();
         (self.last_sent, self.last_heard) = (ctx.now(), ctx.now());
         for request in self.credentials.clone() {

@@ -87,6 +87,14 @@ impl Outside {
         response
     }
 
+    /// Sends a request to a broker that was asked before, and waits for nothing.
+    pub fn tell(&mut self, broker: i32, request: impl Into<AnyRequest>, version: i16) {
+        self.correlation_id += 1;
+        let frame = request.into().to_frame(version, self.correlation_id, Some("outside"));
+        let conn = self.connections[&format!("broker-{broker}")];
+        self.host.world_mut().send_from_outside(conn, frame);
+    }
+
     /// Sends a frame to a broker; none when it hangs up.
     pub fn ask_frame(&mut self, broker: i32, frame: Bytes) -> Option<Bytes> {
         let name = format!("broker-{broker}");

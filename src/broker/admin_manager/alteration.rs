@@ -13,7 +13,7 @@ use crate::broker::api_error::ApiError;
 use crate::broker::kafka_zk::{Answer, Op, Write};
 use crate::broker::metadata_cache::MetadataCache;
 use crate::cluster::broker_config::dynamic;
-use crate::cluster::topic_config::{self, InvalidTopicConfig, TOPIC_CONFIG_KEYS};
+use crate::cluster::topic_config::{self, InvalidTopicConfig};
 use crate::cluster::znode_data::{ConfigChange, ConfigOverrides};
 use crate::cluster::{ConfigKey, ConfigType, topic_name, znode_path};
 use crate::node::Properties;
@@ -415,7 +415,7 @@ fn changed(
 
 fn key_of(kind: i8, name: &str) -> Option<&'static ConfigKey> {
     match kind {
-        TOPIC => TOPIC_CONFIG_KEYS.iter().find(|key| key.name == name),
+        TOPIC => topic_config::key(name),
         _ => dynamic::key(name),
     }
 }

@@ -11,7 +11,7 @@ use crate::broker::kafka_zk::{Answer, Op};
 use crate::broker::metadata_cache::MetadataCache;
 use crate::cluster::broker_config::documentation;
 use crate::cluster::broker_config::dynamic::{self, ConfigSource, ConfigSynonym};
-use crate::cluster::topic_config::TOPIC_CONFIG_KEYS;
+use crate::cluster::topic_config::{self, TOPIC_CONFIG_KEYS};
 use crate::cluster::znode_data::ConfigOverrides;
 use crate::cluster::{ConfigType, DynamicBrokerConfig, topic_name, znode_path};
 use crate::node::Properties;
@@ -174,7 +174,7 @@ pub(super) fn topic_entry(
     name: &str,
     told: Told,
 ) -> DescribeConfigsResourceResult {
-    let key = TOPIC_CONFIG_KEYS.iter().find(|key| key.name == name);
+    let key = topic_config::key(name);
     let mut synonyms = config.topic_synonyms(name);
     if let Some(value) = own.get(name) {
         let synonym = ConfigSynonym {

@@ -146,6 +146,7 @@ impl Desk {
         RequestContext {
             token: RequestToken(1),
             api_version,
+            correlation_id: 1,
             client_id: "admin".to_owned(),
             client_host: "/here".to_owned(),
         }

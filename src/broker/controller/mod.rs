@@ -37,7 +37,7 @@ pub use step::{ElectionType, ZkTag};
 
 use crate::base::timers::Wakeup;
 use crate::base::trace::LogLevel;
-use crate::base::{BrokerId, Rng, SortedMap, Time, TopicPartition, TraceEvent};
+use crate::base::{BrokerId, Endpoint, Rng, SortedMap, Time, TopicPartition, TraceEvent};
 use crate::broker::action::{Action, RequestContext, RequestToken, SendError};
 use crate::broker::kafka_zk::{Answer, Op, Write};
 use crate::cluster::{BrokerConfig, znode_path};
@@ -107,6 +107,11 @@ impl Controller {
     /// The broker's configs have changed.
     pub fn set_config(&mut self, config: BrokerConfig) {
         self.config = config;
+    }
+
+    /// Where the controller reaches a broker.
+    pub fn endpoint(&self, broker: i32) -> Option<&Endpoint> {
+        self.context.brokers.get(&broker).map(|known| &known.endpoint)
     }
 
     /// Whether this broker is the active controller.

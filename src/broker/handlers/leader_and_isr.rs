@@ -14,10 +14,10 @@ use crate::wire::kafka::{
 /// The first version that groups its answer by topic id.
 const TOPIC_IDS: i16 = 5;
 
-/// Answers and takes the roles.
+/// Answers and takes the roles. The request came in `version` with `correlation_id`.
 pub fn handle(
     request: &LeaderAndIsrRequest,
-    version: i16,
+    (version, correlation_id): (i16, i32),
     own_broker_epoch: i64,
     replicas: &mut ReplicaManager,
     metadata: &MetadataCache,
@@ -29,7 +29,8 @@ pub fn handle(
     if let Err(error_code) = checked {
         return (LeaderAndIsrResponse { error_code, ..Default::default() }, Vec::new());
     }
-    let (errors, roles) = replicas.become_leader_or_follower(request, metadata, volume, now);
+    let (errors, roles) =
+        replicas.become_leader_or_follower(request, correlation_id, metadata, volume, now);
     (response(request, version, &errors), roles)
 }
 

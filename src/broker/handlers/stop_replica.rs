@@ -10,6 +10,7 @@ use crate::wire::kafka::{StopReplicaPartitionError, StopReplicaRequest, StopRepl
 /// Answers and stops.
 pub fn handle(
     request: &StopReplicaRequest,
+    correlation_id: i32,
     own_broker_epoch: i64,
     replicas: &mut ReplicaManager,
     volume: &mut Volume,
@@ -20,7 +21,7 @@ pub fn handle(
     if let Err(error_code) = checked {
         return (StopReplicaResponse { error_code, ..Default::default() }, Vec::new());
     }
-    let (errors, roles) = replicas.stop_replicas(request, volume, now);
+    let (errors, roles) = replicas.stop_replicas(request, correlation_id, volume, now);
     let partition_errors = errors
         .into_iter()
         .map(|(id, error_code)| StopReplicaPartitionError {

@@ -2,6 +2,7 @@
 //!
 //! In Kafka: `KafkaApis.handleUpdateMetadataRequest`.
 
+use crate::base::trace::LogLevel;
 use crate::broker::metadata_cache::MetadataCache;
 use crate::broker::replica_manager::ReplicaManager;
 use crate::wire::ErrorCode;
@@ -19,6 +20,7 @@ pub struct Updated {
 /// Answers and updates the cache.
 pub fn handle(
     request: &UpdateMetadataRequest,
+    correlation_id: i32,
     own_broker_epoch: i64,
     replicas: &mut ReplicaManager,
     metadata: &mut MetadataCache,
@@ -28,6 +30,16 @@ pub fn handle(
     match checked {
         Ok(()) => {
             let deleted = metadata.update(request);
+            let of_topics = request.topic_states.iter().map(|one| one.partition_states.len());
+            let count = of_topics.sum::<usize>() + request.ungrouped_partition_states.len();
+            if count > 0 {
+                let (gone, added) = (deleted.len(), count - deleted.len());
+                let text = format!(
+                    "Add {added} partitions and deleted {gone} partitions from metadata cache in response to UpdateMetadata request sent by controller {} epoch {} with correlation id {correlation_id}",
+                    request.controller_id, request.controller_epoch
+                );
+                replicas.log_state_change(LogLevel::Info, text);
+            }
             replicas.on_metadata_updated(metadata);
             let response = UpdateMetadataResponse { error_code: ErrorCode::NONE };
             Updated { response, deleted }

@@ -110,9 +110,9 @@ impl Partition {
             );
             changes.log(LogLevel::Warn, "kafka.server.ReplicaFetcherThread", text);
         }
-        let Some((from, to)) = self.log.truncate_to(volume, offset, now)? else { return Ok(()) };
-        let text = format!("[Log partition={}, dir=/] Truncating to offset {to}", self.id);
-        changes.info("kafka.log.Log", text);
+        let cut = self.log.truncate_to(volume, offset, now);
+        changes.take_notes_of(&mut self.log);
+        let Some((from, to)) = cut? else { return Ok(()) };
         self.note_truncation(from, to, volume, changes);
         Ok(())
     }
@@ -127,9 +127,6 @@ impl Partition {
     ) -> Result<(), LogError> {
         let from = self.log.log_end_offset();
         self.log.truncate_fully_and_start_at(volume, offset, now)?;
-        let text =
-            format!("[Log partition={}, dir=/] Truncate and start at offset {offset}", self.id);
-        changes.info("kafka.log.Log", text);
         self.note_truncation(from, offset, volume, changes);
         Ok(())
     }

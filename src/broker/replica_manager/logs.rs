@@ -35,7 +35,9 @@ impl ReplicaManager {
         self.checkpointed = checkpoint::read_offset_checkpoint(volume, REPLICATION_OFFSET);
         let recovery_points = checkpoint::read_offset_checkpoint(volume, RECOVERY_POINT_OFFSET);
         let start_offsets = checkpoint::read_offset_checkpoint(volume, LOG_START_OFFSET);
-        for partition in logs_on(volume) {
+        let partitions = logs_on(volume);
+        let count = partitions.len();
+        for (number, partition) in (1..).zip(partitions) {
             let config = self.partition_config(&partition.topic).log;
             let start = LogStart {
                 is_clean: clean,
@@ -44,11 +46,21 @@ impl ReplicaManager {
                 now,
             };
             let (mut log, report) = PartitionLog::open(volume, partition.clone(), config, start)?;
-            self.changes.take_notes_of(&mut log);
             for (level, text) in report.lines {
                 let text = format!("[Log partition={partition}, dir=/] {text}");
                 self.changes.log(level, "kafka.log.Log", text);
             }
+            self.changes.take_notes_of(&mut log);
+            let high_watermark = self.checkpointed.get(&partition).copied().unwrap_or(0);
+            let text = format!(
+                "Completed load of Log(dir=/{partition}, topic={}, partition={}, highWatermark={high_watermark}, lastStableOffset={high_watermark}, logStartOffset={}, logEndOffset={}) with {} segments in 0ms ({number}/{count} loaded in /)",
+                partition.topic,
+                partition.partition,
+                log.log_start_offset(),
+                log.log_end_offset(),
+                log.segments().len()
+            );
+            self.changes.info(LOG_MANAGER, text);
             if report.checked {
                 self.changes.trace(TraceEvent::LogRecovered {
                     partition: partition.clone(),

@@ -2,7 +2,8 @@
 //! brokers, and the requests that replication makes by itself.
 
 use super::{Broker, ZkTag};
-use crate::base::TopicPartition;
+use crate::base::trace::LogLevel;
+use crate::base::{BrokerId, Endpoint, TopicPartition};
 use crate::broker::action::{Action, Node, SendError};
 use crate::broker::admin_manager::AdminAction;
 use crate::broker::controller::{ChannelTag, ControllerAction};
@@ -121,7 +122,16 @@ impl Broker {
         ctx: &mut Ctx<'_>,
     ) {
         for event in events {
-            if let Some((_, tag, outcome)) = outcome_of(event) {
+            if let NetworkEvent::Connected { node } = event
+                && let Some(broker) = self.controller.endpoint(node)
+            {
+                let me = self.id();
+                let text = format!(
+                    "[RequestSendThread controllerId={me}] Controller {me} connected to {} for sending state change requests",
+                    node_text(node, broker)
+                );
+                ctx.log(LogLevel::Info, "kafka.controller.RequestSendThread", text);
+            } else if let Some((_, tag, outcome)) = outcome_of(event) {
                 let actions = self.controller.on_response(ctx.now(), tag, outcome);
                 self.apply_controller(actions, ctx);
             }
@@ -199,6 +209,17 @@ impl Broker {
         ctx: &mut Ctx<'_>,
     ) {
         for event in events {
+            if let NetworkEvent::Connected { node } = event
+                && let Some(broker) = self.metadata.broker(BrokerId(node))
+            {
+                let text = format!(
+                    "[broker-{}-to-controller-send-thread]: Recorded new controller, from now on will use broker {}",
+                    self.id(),
+                    node_text(node, &broker.endpoint)
+                );
+                ctx.log(LogLevel::Info, "kafka.server.BrokerToControllerRequestThread", text);
+                continue;
+            }
             let Some((_, tag, outcome)) = outcome_of(event) else { continue };
             match (tag, outcome) {
                 (ToController::AlterIsr, Ok(AnyResponse::AlterIsr(response))) => {
@@ -228,6 +249,11 @@ fn send<T>(
 ) {
     client.set_node(to.id.0, to.endpoint.clone());
     client.send(to.id.0, request, tag, ctx);
+}
+
+/// A broker as Kafka's clients print it.
+fn node_text(id: i32, endpoint: &Endpoint) -> String {
+    format!("{endpoint} (id: {id} rack: null)")
 }
 
 /// A request that ended: who, its tag, and the response or why there is none.

@@ -115,6 +115,7 @@ impl Broker {
                 let epoch = self.epoch;
                 let (response, roles) = handlers::stop_replica::handle(
                     &request,
+                    context.correlation_id,
                     epoch,
                     &mut self.replicas,
                     ctx.volume,
@@ -127,6 +128,7 @@ impl Broker {
             AnyRequest::UpdateMetadata(request) => {
                 let updated = handlers::update_metadata::handle(
                     &request,
+                    context.correlation_id,
                     self.epoch,
                     &mut self.replicas,
                     &mut self.metadata,
@@ -203,7 +205,7 @@ impl Broker {
         let now = ctx.now();
         let (response, roles) = handlers::leader_and_isr::handle(
             request,
-            context.api_version,
+            (context.api_version, context.correlation_id),
             self.epoch,
             &mut self.replicas,
             &self.metadata,

@@ -2,11 +2,11 @@
 //! are this project's own.
 
 use super::keys;
-use crate::cluster::topic_config::TOPIC_CONFIG_KEYS;
+use crate::cluster::topic_config;
 
 /// What a topic config means; none when there is no such config.
 pub fn of_topic_config(name: &str) -> Option<&'static str> {
-    TOPIC_CONFIG_KEYS.iter().find(|key| key.name == name)?;
+    topic_config::key(name)?;
     Some(find(TOPIC_CONFIGS, name).unwrap_or(UNUSED))
 }
 

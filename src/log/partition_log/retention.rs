@@ -71,8 +71,10 @@ impl PartitionLog {
         }
         let start = self.log_start_offset;
         let below = self.deletable(high_watermark, |_, next| next.is_some_and(|at| at <= start));
-        let why =
-            |one: &str| format!("Deleting segment {one} due to log start offset {start} breach");
+        let why = |all: &[String]| {
+            let all = all.join(",");
+            vec![format!("Deleting segments due to log start offset {start} breach: {all}")]
+        };
         count += self.delete_first(volume, below, why, now)?;
         Ok(count)
     }
@@ -90,11 +92,12 @@ impl PartitionLog {
         let outdated = self.deletable(high_watermark, |segment, _| {
             now_ms.saturating_sub(segment.largest_timestamp(volume)) > retention
         });
-        let why = |one: &str| {
+        let line = |one: &String| {
             format!(
                 "Deleting segment {one} due to retention time {retention}ms breach based on the largest record timestamp in the segment"
             )
         };
+        let why = |all: &[String]| all.iter().map(line).collect();
         self.delete_first(volume, outdated, why, now)
     }
 
@@ -113,13 +116,13 @@ impl PartitionLog {
         });
         let mut size = self.size();
         let sizes: Vec<u64> = self.segments[..oversized].iter().map(Segment::size).collect();
-        let mut sizes = sizes.into_iter();
-        let why = |one: &str| {
-            size -= sizes.next().unwrap_or(0);
+        let mut line = |(one, gone): (&String, u64)| {
+            size -= gone;
             format!(
                 "Deleting segment {one} due to retention size {retention} breach. Log size after deletion will be {size}."
             )
         };
+        let why = |all: &[String]| all.iter().zip(sizes).map(&mut line).collect();
         self.delete_first(volume, oversized, why, now)
     }
 
@@ -146,7 +149,7 @@ impl PartitionLog {
         &mut self,
         volume: &mut Volume,
         count: usize,
-        mut why: impl FnMut(&str) -> String,
+        why: impl FnOnce(&[String]) -> Vec<String>,
         now: Time,
     ) -> Result<usize, LogError> {
         if count == 0 {
@@ -157,9 +160,11 @@ impl PartitionLog {
             self.roll(volume, 0, now)?;
         }
         let gone: Vec<Segment> = self.segments.drain(..count).collect();
-        for segment in gone {
-            let text = why(&segment.describe(volume));
+        let described: Vec<String> = gone.iter().map(|one| one.describe(volume)).collect();
+        for text in why(&described) {
             self.note(LogLevel::Info, text);
+        }
+        for segment in gone {
             self.delete_segment(volume, segment, now)?;
         }
         let first = self.segments[0].base_offset();

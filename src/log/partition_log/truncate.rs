@@ -4,6 +4,7 @@
 
 use super::PartitionLog;
 use crate::base::Time;
+use crate::base::trace::LogLevel;
 use crate::disk::Volume;
 use crate::log::leader_epoch_cache::LeaderEpochCache;
 use crate::log::recent::RecentBatches;
@@ -21,6 +22,11 @@ impl PartitionLog {
     ) -> Result<Option<(i64, i64)>, LogError> {
         let before = self.log_end_offset();
         if offset >= before {
+            let largest = before - 1;
+            let text = format!(
+                "Truncating to {offset} has no effect as the largest offset in the log is {largest}"
+            );
+            self.note(LogLevel::Info, text);
             // A leader that appended nothing before another took over left its epoch at the end,
             // and the other leader may not know it.
             if self.epochs.truncate_from_end(before) {
@@ -28,6 +34,7 @@ impl PartitionLog {
             }
             return Ok(None);
         }
+        self.note(LogLevel::Info, format!("Truncating to offset {offset}"));
         self.abort_compaction(volume)?;
         if offset < self.segments[0].base_offset() {
             self.truncate_fully_and_start_at(volume, offset, now)?;

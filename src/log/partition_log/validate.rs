@@ -70,7 +70,7 @@ impl PartitionLog {
         let mut largest = NO_TIMESTAMP;
         let is_plain = batch.compression() == Compression::None;
         let is_strict = self.config.compact || self.config.timestamp_difference_max_ms < i64::MAX;
-        if is_plain || (is_strict && batch.compression().is_supported()) {
+        if is_plain || (is_strict && batch.compression().can_decompress()) {
             let contents = batch.contents().map_err(bad_record)?;
             let records = batch.records_in(&contents).map_err(bad_record)?;
             let (mut faults, mut code) = (Vec::new(), ErrorCode::INVALID_RECORD);

@@ -210,7 +210,7 @@ impl RecordBatchBuilder {
     /// The batch.
     pub fn build(self) -> Bytes {
         let mut batch = Writer::new();
-        let compression = Some(self.fields.compression).filter(|codec| codec.is_supported());
+        let compression = Some(self.fields.compression).filter(|codec| codec.can_compress());
         let compression = compression.unwrap_or_default();
         let attributes = self.attributes() | compression.id();
         let records = self.records.finish();

@@ -251,14 +251,7 @@ fn recorded_batches_of_each_codec_are_opened() {
     for batch in Batches::verified(segment) {
         let codec = batch.compression();
         seen.push(codec);
-        let contents = match batch.contents() {
-            Ok(contents) => contents,
-            Err(error) => {
-                let zstd = CompressionError::Unsupported(Compression::Zstd);
-                assert_eq!(error, BatchError::Compressed(zstd));
-                continue;
-            }
-        };
+        let contents = batch.contents().expect("a codec that is read");
         let mut again = RecordBatchBuilder::like(&batch);
         for (number, record) in (0..).zip(batch.records_in(&contents).expect("records")) {
             let record = record.expect("sound");
@@ -268,6 +261,9 @@ fn recorded_batches_of_each_codec_are_opened() {
             assert_eq!(record.value, Some(value.as_bytes()));
             let RecordView { offset, timestamp, key, value, headers, .. } = record;
             again.append_at(offset, timestamp, key, value, &headers);
+        }
+        if !codec.can_compress() {
+            continue;
         }
         let rebuilt = again.build();
         let rebuilt = RecordBatchView::first(&rebuilt).expect("a batch");

@@ -3,7 +3,7 @@
 use std::fs;
 
 /// Every direct dependency, of the product, its tests and its tools.
-const KNOWN: [&str; 21] = [
+const KNOWN: [&str; 22] = [
     "bytes",
     "crc32c",
     "ctrlc",
@@ -17,6 +17,7 @@ const KNOWN: [&str; 21] = [
     "proptest",
     "pulldown-cmark",
     "regex-lite",
+    "ruzstd",
     "serde",
     "serde_json",
     "snap",

@@ -452,7 +452,7 @@ fn levels_of_loggers_are_described_and_changed() {
     assert!(!desk.manager.loggers().writes(controller, LogLevel::Warn));
     assert_eq!(desk.alter(8, "1", &[(controller, 1, None)]), none);
     assert_eq!(level(&mut desk, controller), "TRACE");
-    assert_eq!(desk.describe(8, "1", &[]).configs.len(), 42);
+    assert_eq!(desk.describe(8, "1", &[]).configs.len(), 44);
 
     let resource = "Invalid config value for resource ConfigResource(type=BROKER_LOGGER, name='1')";
     let cases: [(&str, Change<'_>, String); 5] = [

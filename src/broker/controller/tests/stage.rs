@@ -367,6 +367,7 @@ impl Stage {
         RequestContext {
             token: RequestToken(self.next_token),
             api_version: 0,
+            correlation_id: 1,
             client_id: String::new(),
             client_host: "/broker".to_owned(),
         }

@@ -193,6 +193,7 @@ impl Desk {
         RequestContext {
             token: RequestToken(self.next_token),
             api_version: self.api_version,
+            correlation_id: 1,
             client_id: self.client.clone(),
             client_host: "/here".to_owned(),
         }
