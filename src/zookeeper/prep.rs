@@ -40,12 +40,31 @@ impl ChangeRecord {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct OutstandingChanges {
     by_path: SortedMap<String, ChangeRecord>,
+    /// While a multi is prepared: what its parts found in the places that they changed, in order.
+    undo: Option<Vec<(String, Option<ChangeRecord>)>>,
 }
 
 impl OutstandingChanges {
     /// Forgets what the transactions up to `zxid` changed: the tree has it now.
     pub(super) fn committed(&mut self, zxid: i64) {
         self.by_path.retain(|_, record| record.zxid > zxid);
+    }
+
+    fn put(&mut self, path: &str, record: ChangeRecord) {
+        let before = self.by_path.insert(path.to_owned(), record);
+        if let Some(undo) = &mut self.undo {
+            undo.push((path.to_owned(), before));
+        }
+    }
+
+    /// Takes back what was put since the multi began.
+    fn take_back(&mut self) {
+        for (path, before) in self.undo.iter_mut().flat_map(|undo| undo.drain(..).rev()) {
+            match before {
+                Some(record) => self.by_path.insert(path, record),
+                None => self.by_path.remove(&path),
+            };
+        }
     }
 }
 
@@ -97,17 +116,18 @@ impl Prep<'_> {
 
     /// The first part that fails makes errors of those behind it and takes back those before it.
     fn multi(&mut self, parts: &[MultiOperation]) -> Txn {
-        let before = self.outstanding.clone();
+        self.outstanding.undo = Some(Vec::new());
         let mut txns = Vec::with_capacity(parts.len());
         let mut failed = false;
         for part in parts {
             let txn = if failed { Err(KeeperCode::RUNTIME_INCONSISTENCY) } else { self.part(part) };
             if txn.is_err() && !failed {
                 failed = true;
-                self.outstanding.clone_from(&before);
+                self.outstanding.take_back();
             }
             txns.push(txn.unwrap_or_else(Txn::Error));
         }
+        self.outstanding.undo = None;
         Txn::Multi(txns)
     }
 
@@ -249,8 +269,7 @@ impl Prep<'_> {
     }
 
     fn put(&mut self, path: &str, record: ChangeRecord) {
-        let record = ChangeRecord { zxid: self.zxid, ..record };
-        self.outstanding.by_path.insert(path.to_owned(), record);
+        self.outstanding.put(path, ChangeRecord { zxid: self.zxid, ..record });
     }
 }
 

@@ -151,6 +151,27 @@ fn errors_are_those_of_zookeeper() {
 }
 
 #[test]
+fn a_multi_that_fails_leaves_what_is_on_its_way_as_it_was() {
+    let mut bench = Bench::new();
+    for path in ["/a", "/a/b", "/c"] {
+        bench.prepare(1, &create(path, 0));
+    }
+    let before = bench.outstanding.clone();
+    let (_, failed) = bench.prepare(
+        1,
+        &multi([set("/a", 0), create("/a/n", 2), delete("/a/b", 0), delete("/c", 0), set("/c", 0)]),
+    );
+    assert!(
+        matches!(&failed, Txn::Multi(parts) if matches!(parts[4], Txn::Error(_))),
+        "{failed:?}"
+    );
+    assert_eq!(bench.outstanding, before);
+    let (_, done) = bench.prepare(1, &multi([set("/a", 0), create("/a/n", 2)]));
+    assert!(matches!(&done, Txn::Multi(parts) if !matches!(parts[1], Txn::Error(_))), "{done:?}");
+    assert_ne!(bench.outstanding, before);
+}
+
+#[test]
 fn a_multi_sees_its_own_parts_and_happens_wholly_or_not_at_all() {
     let mut bench = Bench::new();
     let all = multi([create("/a", 0), create("/a/n", 2), set("/a", 0), set("/a", 1)]);
