@@ -429,16 +429,16 @@ def administration_and_seeking_go_on_while_brokers_die(cluster):
         assert found["retention.ms"].value == "86400000", found["retention.ms"]
         until("more partitions", lambda: insist(admin(cluster).create_partitions([NewPartitions(topic, 2)])))
         until("their leaders", lambda: has_leaders(cluster, topic, 2))
-        out = producer(cluster, acks="all")
+        out, began = producer(cluster, acks="all"), int(time.time() * 1000)
         for number in range(20):
-            out.produce(topic, str(number).encode(), partition=0, timestamp=1_700_000_000_000 + number)
+            out.produce(topic, str(number).encode(), partition=0, timestamp=began + number)
         assert out.flush(60) == 0
         reader = consumer(cluster, name("g"), enable_auto_commit="false")
         reader.assign([TopicPartition(topic, 0, 15)])
         assert take(reader, 5) == [str(number).encode() for number in range(15, 20)]
         reader.seek(TopicPartition(topic, 0, 3))
         assert take(reader, 2) == [b"3", b"4"]
-        (found,) = reader.offsets_for_times([TopicPartition(topic, 0, 1_700_000_000_007)], timeout=30)
+        (found,) = reader.offsets_for_times([TopicPartition(topic, 0, began + 7)], timeout=30)
         assert found.offset == 7, found
         reader.close()
         # One of its replicas is away: it goes for good when that broker is back.
