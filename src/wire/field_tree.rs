@@ -31,6 +31,12 @@ impl FieldNode {
     pub fn child(&self, name: &str) -> Option<&FieldNode> {
         self.children.iter().find(|child| child.name == name)
     }
+
+    /// Puts this node and all inside it at these bytes; gives their number.
+    fn place(&mut self, start: u32, end: u32) -> usize {
+        (self.start, self.end) = (start, end);
+        1 + self.children.iter_mut().map(|child| child.place(start, end)).sum::<usize>()
+    }
 }
 
 /// Builds a tree while fields open and close.
@@ -96,6 +102,20 @@ impl FieldTree {
             end: end as u32,
             children: Vec::new(),
         });
+    }
+
+    /// Puts nodes that were read from other bytes into the innermost open node, as if all of them
+    /// stood at `start` to `end`.
+    pub(super) fn graft(&mut self, nodes: Vec<FieldNode>, start: usize, end: usize) {
+        for mut node in nodes {
+            let count = node.place(start as u32, end as u32);
+            if self.nodes + count > MAX_NODES {
+                self.omitted += count;
+                continue;
+            }
+            self.nodes += count - 1;
+            self.attach(node);
+        }
     }
 
     fn attach(&mut self, node: FieldNode) {

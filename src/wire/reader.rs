@@ -356,6 +356,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Puts the children of `tree`, which were read from what the last `length` bytes hold, into the
+    /// innermost open node, as if each of them were all of these bytes.
+    pub fn graft(&mut self, tree: FieldNode, length: usize) {
+        if let Some(own) = &mut self.tree {
+            own.graft(tree.children, self.position - length, self.position);
+        }
+    }
+
     /// Ends the innermost open node with its value as text.
     pub fn close(&mut self, value: impl FnOnce() -> String) {
         if let Some(tree) = &mut self.tree {

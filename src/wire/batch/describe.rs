@@ -1,11 +1,15 @@
 //! The field tree of record batches: the header field by field, the records down to their keys
-//! and values.
+//! and values. Compressed records are opened; each then stands for all bytes of the compressed ones.
 
 use super::record::read_record;
 use super::{HEADER_SIZE, MAGIC, RecordBatchView, TimestampType};
 use crate::wire::compression::Compression;
 use crate::wire::schema::{Form, read_field};
 use crate::wire::{DecodeError, Reader};
+use bytes::Bytes;
+
+/// Compressed records that would be larger are not opened.
+const OPENED_MAX: usize = 1 << 20;
 
 /// Reads batches up to the end, for the tree alone. A batch that is cut off, as the last of a
 /// fetched slice may be, is left to the tree's own "rest".
@@ -49,10 +53,29 @@ fn describe_batch(reader: &mut Reader) -> Result<(), DecodeError> {
     let count = read_field::<i32>(reader, "record_count", plain)?;
     if batch.compression() != Compression::None {
         reader.open("records", "compressed_records");
-        reader.take(batch.size() - HEADER_SIZE)?;
-        reader.close(|| format!("{} bytes of {}", batch.size() - HEADER_SIZE, batch.compression()));
+        let (stored, codec) = (batch.size() - HEADER_SIZE, batch.compression());
+        reader.take(stored)?;
+        let contents = codec.decompress(&batch.bytes[HEADER_SIZE..batch.size()], OPENED_MAX);
+        let text = match &contents {
+            Ok(contents) => format!("{stored} bytes of {codec}, opened {} bytes", contents.len()),
+            Err(error) => format!("{stored} bytes of {codec}: {error}"),
+        };
+        if reader.is_recording()
+            && let Ok(contents) = contents
+        {
+            let contents = Bytes::from(contents.into_owned());
+            let mut inside = Reader::recording(&contents);
+            let outcome = describe_records(&mut inside, count);
+            let tree = inside.into_tree(String::new(), outcome.as_ref().copied());
+            reader.graft(tree, stored);
+        }
+        reader.close(|| text);
         return Ok(());
     }
+    describe_records(reader, count)
+}
+
+fn describe_records(reader: &mut Reader, count: i32) -> Result<(), DecodeError> {
     for index in 0..count.max(0) {
         reader.open_element(index as usize, "record");
         read_record(reader)?;

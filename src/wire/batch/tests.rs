@@ -190,6 +190,30 @@ fn the_tree_opens_records_with_byte_ranges() {
     assert_eq!(batch.child("[1]").expect("a record").end as usize, bytes.len());
 }
 
+#[test]
+fn the_tree_opens_compressed_records_of_every_codec() {
+    let bytes = Bytes::from_static(SEGMENTS[4].1);
+    let mut reader = Reader::recording(&bytes);
+    let outcome = describe_batches(&mut reader);
+    let tree = reader.into_tree("segment".to_owned(), outcome.as_ref().copied());
+    let mut codecs = Vec::new();
+    for batch in &tree.children {
+        let codec = batch.child("attributes").expect("attributes").value.clone();
+        let codec = codec.split([' ', ',']).nth(1).expect("a codec").to_owned();
+        let records =
+            if codec == "none" { batch } else { batch.child("records").expect("records") };
+        let first = records.child("[0]").expect("a record");
+        assert_eq!(first.child("key").expect("a key").value, format!("{codec}-0"));
+        let value = first.child("value").expect("a value");
+        assert!(value.value.starts_with(&format!("value 0 of {codec} value")), "{}", value.value);
+        if codec != "none" {
+            assert_eq!((value.start, value.end), (records.start, records.end));
+        }
+        codecs.push(codec);
+    }
+    assert_eq!(codecs, ["none", "gzip", "snappy", "lz4", "zstd"]);
+}
+
 /// Segments that a 2.8.2 broker wrote, with what Kafka's own dump tool says they hold.
 const SEGMENTS: &[(&str, &[u8])] = &[
     (
