@@ -62,6 +62,8 @@ pub struct Changes {
     pub truncated: Vec<(TopicPartition, i64)>,
     /// Files to make durable in the background.
     pub flushes: Vec<Flush>,
+    /// Name of the log directory, for log lines.
+    pub log_dir: String,
     /// The log directory failed.
     pub disk_failure: Option<DiskError>,
 }
@@ -83,10 +85,7 @@ impl Changes {
         for note in log.take_notes() {
             let partition = log.partition().clone();
             match note {
-                LogNote::Line(level, text) => {
-                    let text = format!("[Log partition={partition}, dir=/] {text}");
-                    self.log(level, "kafka.log.Log", text);
-                }
+                LogNote::Line(level, text) => self.log_of(&partition, level, text),
                 LogNote::Sync(files) => {
                     let purpose = FlushPurpose::Upkeep;
                     self.flushes.push(Flush { partition, files, purpose });
@@ -102,6 +101,13 @@ impl Changes {
                 }
             }
         }
+    }
+
+    /// Notes a log line about a partition's log.
+    pub fn log_of(&mut self, partition: &TopicPartition, level: LogLevel, text: impl AsRef<str>) {
+        let (dir, text) = (&self.log_dir, text.as_ref());
+        let text = format!("[Log partition={partition}, dir={dir}] {text}");
+        self.log(level, "kafka.log.Log", text);
     }
 
     /// Notes an informational log line.

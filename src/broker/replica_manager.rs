@@ -111,7 +111,7 @@ impl ReplicaManager {
             delayed_fetch: Purgatory::default(),
             delayed_delete_records: Purgatory::default(),
             live_brokers: SortedSet::new(),
-            changes: Changes::default(),
+            changes: Changes { log_dir: config.log_dir().to_owned(), ..Changes::default() },
             completions: Vec::new(),
             next_isr_check: None,
             next_checkpoint: None,
@@ -288,7 +288,8 @@ impl ReplicaManager {
     /// Events, files to sync and a disk failure since the last call; to be called after
     /// [`ReplicaManager::poll`], which acts on the rest.
     pub fn take_changes(&mut self) -> Changes {
-        std::mem::take(&mut self.changes)
+        let log_dir = std::mem::take(&mut self.changes.log_dir);
+        std::mem::replace(&mut self.changes, Changes { log_dir, ..Changes::default() })
     }
 
     /// The events since the last call, to be told before what they led to.

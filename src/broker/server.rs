@@ -276,14 +276,16 @@ impl Broker {
     /// In Kafka: `LogDirFailureChannel`, `ReplicaManager.handleLogDirFailure`,
     /// `LogManager.handleLogDirFailure`.
     fn fail_log_dir(&mut self, error: DiskError, ctx: &mut Ctx<'_>) {
-        let text = format!("Error while writing to log dir /: java.io.IOException: {error}");
+        let dir = self.config.log_dir().to_owned();
+        let text = format!("Error while writing to log dir {dir}: java.io.IOException: {error}");
         ctx.log(LogLevel::Error, "kafka.server.LogDirFailureChannel", text);
         let text =
-            format!("[ReplicaManager broker={}] Stopping serving replicas in dir /", self.id());
+            format!("[ReplicaManager broker={}] Stopping serving replicas in dir {dir}", self.id());
         ctx.log(LogLevel::Warn, "kafka.server.ReplicaManager", text);
-        ctx.log(LogLevel::Warn, "kafka.log.LogManager", "Stopping serving logs in dir /");
-        let text = "Shutdown broker because all log dirs in / have failed";
-        ctx.log(LogLevel::Error, "kafka.log.LogManager", text);
+        let text = format!("Stopping serving logs in dir {dir}");
+        ctx.log(LogLevel::Warn, "kafka.log.LogManager", text);
+        let text = format!("Shutdown broker because all log dirs in {dir} have failed");
+        ctx.log(LogLevel::Error, "kafka.log.LogManager", text.clone());
         self.life = Life::NotRunning;
         ctx.exit(true, format!("{text}: {error}"));
     }

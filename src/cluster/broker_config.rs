@@ -230,6 +230,11 @@ impl BrokerConfig {
         Ok(config)
     }
 
+    /// The log directory, under the name that the broker knows it by.
+    pub fn log_dir(&self) -> &str {
+        self.log_dirs.first().map_or("", String::as_str)
+    }
+
     /// The configs of a topic that sets `overrides`: its own, then this broker's, then Kafka's.
     pub fn topic_config(&self, overrides: &Properties) -> Result<TopicConfig, ConfigError> {
         let mut properties = self.topic_defaults.clone();

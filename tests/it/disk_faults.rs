@@ -33,7 +33,7 @@ fn a_broker_with_a_full_or_failed_disk_halts_and_comes_back_when_it_is_repaired(
         act(&mut host, &format!("{fault} broker-{leader}"));
         run(&mut host, 20);
         assert!(said(&host, &format!("java.io.IOException: {error}")) > 0, "{}", story(&host));
-        let halted = "Shutdown broker because all log dirs in / have failed";
+        let halted = "Shutdown broker because all log dirs in /tmp/kafka-logs have failed";
         assert!(said(&host, halted) > 0, "{}", story(&host));
         let new = replicas(&host);
         assert!(new.iter().filter(|one| one.is_leader).all(|one| one.leader != leader));

@@ -83,8 +83,8 @@ fn a_failover_is_told_as_kafka_tells_it() {
             "[Broker id=2] Handling LeaderAndIsr request correlationId * from controller 1 for 1 partitions (state.change.logger)",
             "[ReplicaFetcherManager on broker 2] Removed fetcher for partitions Set(t-0) (kafka.server.ReplicaFetcherManager)",
             "[Broker id=2] Stopped fetchers as part of LeaderAndIsr request correlationId * from controller 1 epoch 1 as part of the become-leader transition for 1 partitions (state.change.logger)",
-            "[Log partition=t-0, dir=/] Loading producer state till offset 0 with message format version 2 (kafka.log.Log)",
-            "Created log for partition t-0 in /t-0 with properties {cleanup.policy=delete} (kafka.log.LogManager)",
+            "[Log partition=t-0, dir=/tmp/kafka-logs] Loading producer state till offset 0 with message format version 2 (kafka.log.Log)",
+            "Created log for partition t-0 in /tmp/kafka-logs/t-0 with properties {cleanup.policy=delete} (kafka.log.LogManager)",
             "[Partition t-0 broker=2] No checkpointed highwatermark is found for partition t-0 (kafka.cluster.Partition)",
             "[Partition t-0 broker=2] Log loaded for partition t-0 with initial high watermark 0 (kafka.cluster.Partition)",
             "[Broker id=2] Leader t-0 starts at leader epoch 0 from offset 0 with high watermark 0 ISR [2,3,1] addingReplicas [] removingReplicas []. Previous leader epoch was -1. (state.change.logger)",
@@ -160,8 +160,8 @@ fn a_failover_is_told_as_kafka_tells_it() {
         2,
         &[
             "Attempting recovery for all logs in /tmp/kafka-logs since no clean shutdown file was found (kafka.log.LogManager)",
-            "Completed load of Log(dir=/t-0, topic=t, partition=0, *) with 1 segments in 0ms (1/1 loaded in /) (kafka.log.LogManager)",
-            "[Log partition=t-0, dir=/] Truncating to offset 1 (kafka.log.Log)",
+            "Completed load of Log(dir=/tmp/kafka-logs/t-0, topic=t, partition=0, *) with 1 segments in 0ms (1/1 loaded in /tmp/kafka-logs) (kafka.log.LogManager)",
+            "[Log partition=t-0, dir=/tmp/kafka-logs] Truncating to offset 1 (kafka.log.Log)",
         ],
     );
 }
@@ -212,9 +212,9 @@ fn segments_are_rolled_and_dropped_in_kafkas_words() {
         &cluster,
         1,
         &[
-            "[Log partition=t-0, dir=/] Rolled new log segment at offset 1 in 0 ms. (kafka.log.Log)",
-            "[Log partition=t-0, dir=/] Deleting segment LogSegment(baseOffset=0, size=*, lastModifiedTime=*, largestRecordTimestamp=*) due to retention size 300 breach. Log size after deletion will be *. (kafka.log.Log)",
-            "[Log partition=t-0, dir=/] Incremented log start offset to * due to segment deletion (kafka.log.Log)",
+            "[Log partition=t-0, dir=/tmp/kafka-logs] Rolled new log segment at offset 1 in 0 ms. (kafka.log.Log)",
+            "[Log partition=t-0, dir=/tmp/kafka-logs] Deleting segment LogSegment(baseOffset=0, size=*, lastModifiedTime=*, largestRecordTimestamp=*) due to retention size 300 breach. Log size after deletion will be *. (kafka.log.Log)",
+            "[Log partition=t-0, dir=/tmp/kafka-logs] Incremented log start offset to * due to segment deletion (kafka.log.Log)",
         ],
     );
 }

@@ -47,13 +47,13 @@ impl ReplicaManager {
             };
             let (mut log, report) = PartitionLog::open(volume, partition.clone(), config, start)?;
             for (level, text) in report.lines {
-                let text = format!("[Log partition={partition}, dir=/] {text}");
-                self.changes.log(level, "kafka.log.Log", text);
+                self.changes.log_of(&partition, level, text);
             }
             self.changes.take_notes_of(&mut log);
+            let dir = self.config.log_dir();
             let high_watermark = self.checkpointed.get(&partition).copied().unwrap_or(0);
             let text = format!(
-                "Completed load of Log(dir=/{partition}, topic={}, partition={}, highWatermark={high_watermark}, lastStableOffset={high_watermark}, logStartOffset={}, logEndOffset={}) with {} segments in 0ms ({number}/{count} loaded in /)",
+                "Completed load of Log(dir={dir}/{partition}, topic={}, partition={}, highWatermark={high_watermark}, lastStableOffset={high_watermark}, logStartOffset={}, logEndOffset={}) with {} segments in 0ms ({number}/{count} loaded in {dir})",
                 partition.topic,
                 partition.partition,
                 log.log_start_offset(),
@@ -229,8 +229,10 @@ impl ReplicaManager {
         let (id, delay) = (log.partition().clone(), log.config().file_delete_delay);
         let dir = deleted_dir_name(&id, self.config.broker_id, now);
         log.rename_dir(volume, &dir)?;
-        let text =
-            format!("Log for partition {id} is renamed to /{dir} and is scheduled for deletion");
+        let text = format!(
+            "Log for partition {id} is renamed to {}/{dir} and is scheduled for deletion",
+            self.config.log_dir()
+        );
         self.changes.info(LOG_MANAGER, text);
         self.deleted_dirs.push((now + delay, dir));
         Ok(())
@@ -242,7 +244,8 @@ impl ReplicaManager {
             let files = delete_dir(volume, &dir)?;
             let name = dir.split_once('.').map_or(dir.as_str(), |(name, _)| name);
             let Some(partition) = partition_of(name) else { continue };
-            let text = format!("Deleted log for partition {partition} in /{dir}.");
+            let log_dir = self.config.log_dir();
+            let text = format!("Deleted log for partition {partition} in {log_dir}/{dir}.");
             self.changes.info(LOG_MANAGER, text);
             let purpose = FlushPurpose::Upkeep;
             self.changes.flushes.push(Flush { partition, files, purpose });

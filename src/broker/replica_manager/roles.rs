@@ -328,8 +328,10 @@ impl ReplicaManager {
             let (mut log, _) = PartitionLog::open(volume, id.clone(), config.log.clone(), start)?;
             self.changes.take_notes_of(&mut log);
             let properties = loggable(self.topic_configs.get(&id.topic));
-            let text =
-                format!("Created log for partition {id} in /{id} with properties {properties}");
+            let text = format!(
+                "Created log for partition {id} in {}/{id} with properties {properties}",
+                self.config.log_dir()
+            );
             self.changes.info("kafka.log.LogManager", text);
             log
         };

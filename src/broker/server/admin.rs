@@ -40,7 +40,7 @@ impl Broker {
                 return ControlFlow::Break(identity.into());
             }
             AnyRequest::DescribeLogDirs(request) => {
-                let dir = self.config.log_dirs.first().map_or("", String::as_str);
+                let dir = self.config.log_dir();
                 let response = handlers::describe_log_dirs::handle(&request, dir, ctx.volume);
                 return ControlFlow::Break(response.into());
             }

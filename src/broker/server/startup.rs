@@ -129,7 +129,7 @@ impl Broker {
             return;
         }
         if stored.is_none() {
-            let dir = self.log_dir();
+            let dir = self.config.log_dir();
             let text = format!("No meta.properties file under dir {dir}/{META_PROPERTIES}");
             ctx.log(LogLevel::Warn, "kafka.server.BrokerMetadataCheckpoint", text);
         }
@@ -154,7 +154,7 @@ impl Broker {
     fn prepare(&mut self, ctx: &mut Ctx<'_>) -> Result<(), DiskError> {
         let write_meta = MetaProperties::read(ctx.volume).is_none();
         let is_clean = ctx.volume.read(CLEAN_SHUTDOWN_FILE).is_some();
-        let (dir, began) = (self.log_dir().to_owned(), ctx.now());
+        let (dir, began) = (self.config.log_dir().to_owned(), ctx.now());
         let text = format!("Loading logs from log dirs ArrayBuffer({dir})");
         ctx.log(LogLevel::Info, LOG_MANAGER, text);
         let how = if is_clean {
@@ -197,11 +197,6 @@ impl Broker {
             ctx.fsync(CLEAN_SHUTDOWN_FILE)?;
         }
         Ok(())
-    }
-
-    /// Where the volume is, in the broker's own words.
-    fn log_dir(&self) -> &str {
-        self.config.log_dirs.first().map_or("", String::as_str)
     }
 
     pub(super) fn log_socket_server(&self, text: &str, ctx: &mut Ctx<'_>) {
