@@ -49,6 +49,8 @@ pub struct Consumer {
     subscriptions: Subscriptions,
     /// The metadata that a pattern was last compared with.
     matched: Option<u64>,
+    /// The group goes on without it, of which the application hears in its next poll.
+    lost: bool,
     inquiries: SortedMap<u64, Inquiry>,
     next_poll: Time,
     closing: Closing,
@@ -73,6 +75,7 @@ impl Consumer {
             subscription: SubscriptionType::None,
             subscriptions: Subscriptions::default(),
             matched: None,
+            lost: false,
             inquiries: SortedMap::new(),
             next_poll: Time::ZERO,
             closing: Closing::No,

@@ -229,6 +229,44 @@ fn a_crash_redelivers_or_skips_by_when_records_are_acknowledged() {
     }
 }
 
+/// Its heartbeats go on, so nobody else would notice: the client itself leaves, and what it acknowledges later counts for
+/// nothing.
+#[test]
+fn who_is_busy_for_longer_than_max_poll_interval_leaves_and_somebody_else_gets_its_records() {
+    let mut stage = Stage::new(26, 2, "all");
+    join(&mut stage, "consumer-1", "g1");
+    stage.act(
+        "start busy consumer group.id=g1 topics=orders auto.offset.reset=earliest enable.auto.commit=false \
+         acknowledge=after process.ms=9000 max.poll.records=1 max.poll.interval.ms=3000 session.timeout.ms=30000",
+    );
+    stage.run(15_000);
+    stage.assert_shared(&["consumer-1", "busy"], 2);
+    let old = stage.consumer("busy").member;
+    let since = EventId(stage.host.world().trace().total());
+    stage.tell("tell producer-1 produce orders a:1 b:2 c:3 d:4 e:5 f:6").expect("acknowledged");
+    stage.run(5_000);
+    let group = stage.group("g1").1;
+    assert!(
+        group.members.iter().all(|member| member.member != old),
+        "long before its session ends"
+    );
+    stage.assert_shared(&["consumer-1"], 2);
+    assert_eq!(stage.consumer("busy").consumed, 0, "still at its first record");
+    stage.run(6_000);
+    let refused = |event: &TraceEvent| {
+        matches!(event, TraceEvent::Logged { text, .. } if text.starts_with("commitSync failed: ")
+            && text.contains("not part of an active group"))
+    };
+    assert!(stage.host.world().trace().after(since).any(|record| refused(&record.event)));
+    // It comes back with its next poll.
+    stage.run(20_000);
+    stage.assert_shared(&["consumer-1", "busy"], 2);
+    assert_ne!(stage.consumer("busy").member, old);
+    stage.assert_sound();
+    assert!(stage.fates().all(|fate| fate.deliveries.len() == 1 && fate.deliveries[0].committed));
+    assert!(stage.fates().any(RecordFate::is_redelivered), "what it worked on went to both");
+}
+
 #[test]
 fn a_fetch_waits_for_as_much_as_it_asks_for_or_as_long() {
     let mut stage = Stage::new(24, 1, "all");

@@ -76,6 +76,10 @@ impl Consumer {
         if !may_poll {
             return;
         }
+        if self.lost {
+            self.give_up(&self.subscriptions.partitions(), &[], true, ctx);
+            self.lost = false;
+        }
         self.update_pattern();
         if !self.coordinator.wants_to_join(ctx.now()) {
             return;
@@ -132,6 +136,7 @@ impl Consumer {
 
     /// Gives up everything before it leaves.
     pub(super) fn give_all_up(&mut self, ctx: &mut Ctx<'_>) {
+        self.lost = false;
         if self.subscription.is_auto() {
             let lost = self.coordinator.generation == NO_GENERATION;
             self.give_up(&self.subscriptions.partitions(), &[], lost, ctx);
@@ -155,9 +160,7 @@ impl Consumer {
         for event in self.coordinator.take_events() {
             match event {
                 GroupEvent::Assigned(partitions) => self.on_assigned(&partitions, ctx),
-                GroupEvent::Lost => {
-                    self.give_up(&self.subscriptions.partitions(), &[], true, ctx);
-                }
+                GroupEvent::Lost => self.lost = true,
                 GroupEvent::Failed(reason) => self.failure = Some(reason),
                 GroupEvent::Left if matches!(self.closing, Closing::Leaving { .. }) => {
                     self.closing = Closing::Done;

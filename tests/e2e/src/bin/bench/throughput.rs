@@ -16,8 +16,8 @@ const RETENTION_AFTER_US: u64 = 35_000_000;
 const BARE: Duration = Duration::from_secs(15);
 /// A broker takes the next request of a connection when the last one is answered, as Kafka's does; so with acks=all
 /// what a producer sends in two trips is one batch for each partition. Here it is as large as Kafka's default would be
-/// on a network twenty times as fast.
-const BATCH_BYTES: u64 = 262_144;
+/// on a network ten times as fast.
+const BATCH_BYTES: u64 = 131_072;
 /// Kafka's `batch.size`, and a chunk of a file in a volume's database.
 const CHUNK_BYTES: u64 = 16_384;
 /// Bytes of a batch before its first record, and of a record beside its value.
@@ -114,7 +114,7 @@ fn cluster(site: &Site, value_bytes: u64, batched: bool) -> Value {
     };
     browser.act(&format!(
         "tell admin-1 create-topic load partitions={partitions} replication-factor=3 \
-         segment.bytes=4194304 retention.bytes={RETENTION_BYTES} file.delete.delay.ms=1000"
+         segment.bytes=4194304 retention.bytes={RETENTION_BYTES} file.delete.delay.ms=0"
     ));
     browser.act("start reader consumer group.id=load topics=load auto.offset.reset=earliest max.poll.records=100000");
     browser.wait_at_most(PATIENCE, "the reader to have its partitions", || {
