@@ -300,6 +300,33 @@ fn configs_change_while_brokers_run() {
 }
 
 #[test]
+fn a_broker_that_says_it_is_elsewhere_is_looked_for_there() {
+    let mut cluster = Outside::new(3, &[]);
+    let told = |cluster: &mut Outside, by: i32| {
+        let request = MetadataRequest { topics: Some(Vec::new()), ..Default::default() };
+        let AnyResponse::Metadata(response) = cluster.ask(by, request, 9) else {
+            panic!("another answer")
+        };
+        let brokers = response.brokers.into_iter().filter(|broker| broker.node_id == 2);
+        brokers.map(|broker| format!("{}:{}", broker.host, broker.port)).collect::<Vec<_>>()
+    };
+    let key = "advertised.listeners";
+    let set = (key, "PLAINTEXT://elsewhere:9099");
+    assert_eq!(alter(&mut cluster, 2, 4, "", set), ErrorCode::INVALID_REQUEST);
+    assert_eq!(alter(&mut cluster, 2, 4, "2", set), ErrorCode::NONE);
+    cluster.pass(Span::from_secs(1));
+    for by in 1..=3 {
+        assert_eq!(told(&mut cluster, by), ["elsewhere:9099"]);
+    }
+    // It still listens where it did, and so it can be told to come back.
+    let back = (key, "PLAINTEXT://broker-2:9092");
+    assert_eq!(alter(&mut cluster, 2, 4, "2", back), ErrorCode::NONE);
+    cluster.pass(Span::from_secs(1));
+    assert_eq!(told(&mut cluster, 3), ["broker-2:9092"]);
+    assert!(cluster.logged("[Controller id=1] Broker info update callback for 2"));
+}
+
+#[test]
 fn a_logger_that_is_turned_down_says_no_more() {
     let mut cluster = Outside::new(1, &[]);
     let loggers = |cluster: &Outside| -> Vec<String> {

@@ -115,7 +115,12 @@ impl Broker {
         if self.config == *self.dynamic_config.current() {
             return;
         }
+        let is_moved =
+            self.config.advertised_listener != self.dynamic_config.current().advertised_listener;
         self.config = self.dynamic_config.current().clone();
+        if is_moved && self.epoch >= 0 {
+            self.ask_zookeeper(ServerTag::UpdateBrokerInfo, ctx);
+        }
         self.replicas.set_broker_config(&self.config);
         self.admin.set_config(self.dynamic_config.clone());
         self.controller.set_config(self.config.clone());

@@ -33,6 +33,8 @@ pub(super) enum ServerTag {
     CreateClusterId(String),
     /// Make `/brokers/ids/N`.
     Register,
+    /// Write `/brokers/ids/N` anew.
+    UpdateBrokerInfo,
     /// Read `/brokers/ids/N`, which is there already.
     ReadRegistration,
     /// Read the settings of a topic that gets a replica here.
@@ -179,6 +181,11 @@ impl Broker {
                 create(znode_path::CLUSTER_ID, Some(ClusterId::new(id.as_str()).to_json()))
             }
             ServerTag::Register => self.registration(ctx),
+            ServerTag::UpdateBrokerInfo => Request::SetData(SetDataRequest {
+                path: znode_path::broker(self.id()),
+                data: Some(self.broker_info(ctx)),
+                version: ANY_VERSION,
+            }),
             ServerTag::ReadRegistration => read(znode_path::broker(self.id())),
             ServerTag::ReadTopicConfig(topic) | ServerTag::ReadChangedTopicConfig(topic) => {
                 read(znode_path::topic_config(topic))
@@ -198,16 +205,21 @@ impl Broker {
         }
     }
 
+    /// What others have to know of this broker.
+    fn broker_info(&self, ctx: &Ctx<'_>) -> Bytes {
+        let registration = BrokerRegistration {
+            endpoint: self.config.advertised_listener.clone(),
+            rack: self.config.rack.clone(),
+            timestamp_ms: ctx.now().as_millis(),
+        };
+        registration.to_json().into()
+    }
+
     /// Creates the znode empty and fills it, in one transaction: so its czxid comes back in the
     /// stat of the second operation.
     fn registration(&self, ctx: &Ctx<'_>) -> Request {
         let path = znode_path::broker(self.id());
-        let data = BrokerRegistration {
-            endpoint: self.config.advertised_listener.clone(),
-            rack: self.config.rack.clone(),
-            timestamp_ms: ctx.now().as_millis(),
-        }
-        .to_json();
+        let data = Some(self.broker_info(ctx));
         let flags = create_mode::EPHEMERAL;
         Request::Multi(vec![
             MultiOperation::Create(CreateRequest {
@@ -216,11 +228,7 @@ impl Broker {
                 acl: Acl::open(),
                 flags,
             }),
-            MultiOperation::SetData(SetDataRequest {
-                path,
-                data: Some(Bytes::from(data)),
-                version: 0,
-            }),
+            MultiOperation::SetData(SetDataRequest { path, data, version: 0 }),
         ])
     }
 
@@ -249,6 +257,17 @@ impl Broker {
                 ServerTag::CreateCluster | ServerTag::CreateClusterId(_),
                 Ok(_) | Err(KeeperCode::NODE_EXISTS),
             ) => {}
+            (ServerTag::UpdateBrokerInfo, Ok(_)) => {
+                let (id, path) = (self.id(), znode_path::broker(self.id()));
+                let endpoint = &self.config.advertised_listener;
+                let text = format!(
+                    "Updated broker {id} at path {path} with addresses: ArrayBuffer(EndPoint({},{},ListenerName(PLAINTEXT),PLAINTEXT))",
+                    endpoint.host, endpoint.port
+                );
+                ctx.log(LogLevel::Info, "kafka.zk.KafkaZkClient", text);
+            }
+            // The session is over; the next registration says it.
+            (ServerTag::UpdateBrokerInfo, Err(KeeperCode::NO_NODE)) => {}
             (ServerTag::Register, result) => self.on_register_reply(result, ctx),
             (ServerTag::ReadRegistration, result) => self.on_registration_read(result, ctx),
             (ServerTag::ReadTopicConfig(topic), result) => {

@@ -47,6 +47,8 @@ pub struct DynamicBrokerConfig {
     default: Properties,
     /// `/config/brokers/N`.
     own: Properties,
+    /// The machine's name: where a broker is reached whose listener names no host.
+    host: String,
     current: BrokerConfig,
 }
 
@@ -57,15 +59,15 @@ impl DynamicBrokerConfig {
             fixed: fixed.clone(),
             default: Properties::default(),
             own: Properties::default(),
+            host: String::new(),
             current: BrokerConfig::of(fixed)?,
         })
     }
 
     /// Says where this broker is reached, where its properties leave that to its machine.
     pub fn advertise(&mut self, host: &str) {
-        if self.current.advertised_listener.host.is_empty() {
-            host.clone_into(&mut self.current.advertised_listener.host);
-        }
+        host.clone_into(&mut self.host);
+        name_host(&mut self.current, host);
     }
 
     /// The configs that hold now.
@@ -85,9 +87,14 @@ impl DynamicBrokerConfig {
 
     fn set(&mut self, set: Properties, is_default: bool) -> Result<(), ConfigError> {
         let (default, own) = if is_default { (&set, &self.own) } else { (&self.default, &set) };
-        let mut current = BrokerConfig::of(&overridden(&self.fixed, default, own))?;
-        // What listens already listens where it does.
-        current.advertised_listener = self.current.advertised_listener.clone();
+        let mut all = overridden(&self.fixed, default, own);
+        // What listens already listens where it does; only what it says of that can change.
+        match self.fixed.get("listeners") {
+            Some(listeners) => all.set("listeners", listeners),
+            None => drop(all.0.remove("listeners")),
+        }
+        let mut current = BrokerConfig::of(&all)?;
+        name_host(&mut current, &self.host);
         self.current = current;
         if is_default {
             self.default = set;
@@ -109,6 +116,17 @@ impl DynamicBrokerConfig {
         for (name, value) in &set.0 {
             if let Some(key) = key(name) {
                 key.check(value).map_err(|error| error.to_string())?;
+            }
+        }
+        if !per_broker {
+            let own: Vec<&str> =
+                set.0.keys().map(String::as_str).filter(|name| is_of_one_broker(name)).collect();
+            if !own.is_empty() {
+                let names = own.join(", ");
+                return Err(format!(
+                    "Cannot update these configs at default cluster level, broker id must be \
+                     specified: Set({names})"
+                ));
             }
         }
         let (default, own) = if per_broker { (&self.default, set) } else { (set, &self.own) };
@@ -167,6 +185,27 @@ impl DynamicBrokerConfig {
     /// Whether `name` can be set while the broker runs.
     pub fn is_dynamic(name: &str) -> bool {
         key(name).is_some_and(|key| key.is_dynamic)
+    }
+}
+
+/// Whether a config that can change while a broker runs can only be set for one broker: its listeners,
+/// and what secures them.
+///
+/// In Kafka: `DynamicBrokerConfig.PerBrokerConfigs`.
+fn is_of_one_broker(name: &str) -> bool {
+    const LISTENERS: [&str; 4] = [
+        "advertised.listeners",
+        "listener.security.protocol.map",
+        "listeners",
+        "principal.builder.class",
+    ];
+    let is_security = name.starts_with("ssl.") || name.starts_with("sasl.");
+    DynamicBrokerConfig::is_dynamic(name) && (is_security || LISTENERS.contains(&name))
+}
+
+fn name_host(config: &mut BrokerConfig, host: &str) {
+    if config.advertised_listener.host.is_empty() {
+        host.clone_into(&mut config.advertised_listener.host);
     }
 }
 
@@ -284,6 +323,31 @@ mod tests {
             "Invalid value x for configuration log.retention.ms: Not a number of type LONG"
         );
         assert_eq!(config.validate(&Properties::of([("my.own", "x")]), true), Ok(()));
+    }
+
+    #[test]
+    fn where_a_broker_says_it_is_can_change_and_where_it_listens_not() {
+        let mut config = config();
+        config.advertise("machine-1");
+        let said = |config: &DynamicBrokerConfig| {
+            (config.current().port, config.current().advertised_listener.to_string())
+        };
+        assert_eq!(said(&config), (9092, "machine-1:9092".to_owned()));
+        let moved = [
+            ("advertised.listeners", "PLAINTEXT://elsewhere:9093"),
+            ("listeners", "PLAINTEXT://:9094"),
+        ];
+        config.set_own(Properties::of(moved)).unwrap();
+        assert_eq!(said(&config), (9092, "elsewhere:9093".to_owned()));
+        config.set_own(Properties::default()).unwrap();
+        assert_eq!(said(&config), (9092, "machine-1:9092".to_owned()));
+        let refused = config.validate(&Properties::of(moved), false).unwrap_err();
+        assert_eq!(
+            refused,
+            "Cannot update these configs at default cluster level, broker id must be specified: \
+             Set(advertised.listeners, listeners)"
+        );
+        assert_eq!(config.validate(&Properties::of(moved), true), Ok(()));
     }
 
     #[test]
