@@ -40,7 +40,7 @@ def measure(system, bootstrap, process):
     """Prints what the perf tools find."""
     idle, _ = memory_mib(process)
     began = time.monotonic()
-    produce(bootstrap, RECORDS // 5)
+    produce(bootstrap, RECORDS // 15)
     time.sleep(max(0, FIRST_LOOK_S - (time.monotonic() - began)))
     rate, p50, p99 = produce(bootstrap, RECORDS)
     now, most = memory_mib(process)
