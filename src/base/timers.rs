@@ -3,6 +3,7 @@
 use super::time::Time;
 use crate::base::{SortedMap, SortedSet};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// When a process wants to be woken, and why.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -10,7 +11,7 @@ pub struct Wakeup {
     /// When.
     pub at: Time,
     /// Why, in the words of the field ("session expiry", "replica fetch back-off").
-    pub reason: String,
+    pub reason: Cow<'static, str>,
 }
 
 /// A set of timers by key. Due timers come out by time, then key, so order is the same everywhere.

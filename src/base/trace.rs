@@ -4,6 +4,7 @@
 use super::ids::{BrokerId, ConnId, Incarnation, ProcessId, TopicPartition};
 use super::time::Time;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Position of an event in the trace of its world, from 1.
 #[derive(
@@ -19,7 +20,7 @@ pub enum Cause {
     /// An earlier event: the action, the frame that arrived, the connection that closed.
     Event(EventId),
     /// A timer of the process that acted, with its reason.
-    Timer(String),
+    Timer(Cow<'static, str>),
 }
 
 /// One event with its place in the run.

@@ -176,7 +176,7 @@ impl FetcherManager {
         let idle = self.fetchers.values().filter(|fetcher| fetcher.in_flight.is_none());
         let delays = idle.flat_map(|fetcher| fetcher.partitions.values());
         let at = delays.map(|state| state.delayed_until.unwrap_or(Time::ZERO)).min()?;
-        Some(Wakeup { at, reason: "replica fetch back-off".to_owned() })
+        Some(Wakeup { at, reason: "replica fetch back-off".into() })
     }
 }
 

@@ -22,6 +22,7 @@ use crate::log::{LogConfig, LogError, PartitionLog};
 use crate::node::view::{RECORDS_SHOWN_MAX, RecordView, ReplicaView};
 use crate::wire::ErrorCode;
 use crate::wire::kafka::LeaderAndIsrPartitionState;
+use std::rc::Rc;
 
 const STATE_CHANGE: &str = "state.change.logger";
 
@@ -63,7 +64,7 @@ pub struct Partition {
     assigned_replicas: Vec<i32>,
     high_watermark: i64,
     /// The newest records, for the view, which has no access to the volume.
-    shown: Vec<RecordView>,
+    shown: Vec<Rc<RecordView>>,
 }
 
 impl Partition {

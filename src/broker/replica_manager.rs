@@ -314,8 +314,9 @@ impl ReplicaManager {
 
     /// When [`ReplicaManager::poll`] has something to do, and why.
     pub fn next_wakeup(&self) -> Option<Wakeup> {
-        let at =
-            |at: Option<Time>, reason: &str| at.map(|at| Wakeup { at, reason: reason.to_owned() });
+        let at = |at: Option<Time>, reason: &'static str| {
+            at.map(|at| Wakeup { at, reason: reason.into() })
+        };
         [
             at(self.next_isr_check, "in-sync replica check"),
             at(self.next_checkpoint, "high watermark checkpoint"),

@@ -351,8 +351,9 @@ impl Process for Broker {
         if self.life == Life::NotRunning {
             return None;
         }
-        let own =
-            |at: Option<Time>, reason: &str| at.map(|at| Wakeup { at, reason: reason.to_owned() });
+        let own = |at: Option<Time>, reason: &'static str| {
+            at.map(|at| Wakeup { at, reason: reason.into() })
+        };
         [
             self.zookeeper.next_wakeup(),
             self.controller_channel.next_wakeup(),

@@ -246,6 +246,6 @@ impl Accumulator {
             let expires = (first.created + self.delivery_timeout, "delivery timeout");
             next = next.into_iter().chain(ready).chain([expires]).min();
         }
-        next.map(|(at, reason)| Wakeup { at, reason: reason.to_owned() })
+        next.map(|(at, reason)| Wakeup { at, reason: reason.into() })
     }
 }

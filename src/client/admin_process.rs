@@ -231,9 +231,8 @@ impl Process for AdminProcess {
         let now = self.now?;
         let calls = self.calls.values().flat_map(|call| {
             let retry = (!call.in_flight && call.not_before > now)
-                .then(|| Wakeup { at: call.not_before, reason: "retry back-off".to_owned() });
-            let deadline =
-                Wakeup { at: call.deadline, reason: "default.api.timeout.ms".to_owned() };
+                .then(|| Wakeup { at: call.not_before, reason: "retry back-off".into() });
+            let deadline = Wakeup { at: call.deadline, reason: "default.api.timeout.ms".into() };
             retry.into_iter().chain([deadline])
         });
         [self.network.next_wakeup(), self.metadata.next_wakeup()]

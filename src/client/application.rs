@@ -243,7 +243,7 @@ impl Application {
     pub fn next_wakeup(&self) -> Option<Wakeup> {
         match self.doing {
             Doing::Processing { until } => {
-                Some(Wakeup { at: until, reason: "processing a record".to_owned() })
+                Some(Wakeup { at: until, reason: "processing a record".into() })
             }
             Doing::Polling | Doing::Acknowledging => None,
         }

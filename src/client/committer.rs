@@ -328,7 +328,7 @@ impl Committer {
     /// When [`Committer::run`] has something to do, and why.
     pub fn next_wakeup(&self) -> Option<Wakeup> {
         let due = self.commits.values().filter_map(|commit| commit.due).min();
-        due.map(|at| Wakeup { at, reason: "commit retry back-off".to_owned() })
+        due.map(|at| Wakeup { at, reason: "commit retry back-off".into() })
     }
 
     /// Asks for the committed offsets of partitions that wait for them.

@@ -244,7 +244,7 @@ impl Consumer {
     /// When [`Consumer::on_wake`] has something to do, and why. An application that is busy wakes
     /// up by itself.
     pub fn next_wakeup(&self, may_poll: bool, now: Time) -> Option<Wakeup> {
-        let wake = |at: Time, reason: &str| Wakeup { at, reason: reason.to_owned() };
+        let wake = |at: Time, reason: &'static str| Wakeup { at, reason: reason.into() };
         let closing = match self.closing {
             Closing::Committing { deadline } | Closing::Leaving { deadline } => {
                 Some(wake(deadline, "close timeout"))

@@ -14,6 +14,7 @@ use crate::node::{
     Command, ConfigError, ConsumerCommand, Ctx, Input, Process, ProcessSpec, ProcessView,
 };
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// How many records the view holds.
 const RECORDS_SHOWN_MAX: usize = 32;
@@ -24,7 +25,7 @@ pub struct ConsumerProcess {
     consumer: Consumer,
     application: Application,
     consumed: u64,
-    records: VecDeque<(TopicPartition, RecordView)>,
+    records: VecDeque<Rc<(TopicPartition, RecordView)>>,
     /// Time of the last step; none before the first, when there is nothing to wake up for.
     now: Option<Time>,
 }
@@ -93,7 +94,7 @@ impl ConsumerProcess {
             size_bytes: (size(key) + size(value)) as u32,
             control: false,
         };
-        self.records.push_back((record.partition.clone(), shown));
+        self.records.push_back(Rc::new((record.partition.clone(), shown)));
     }
 
     /// The application goes on, polls, and goes on with what it got.

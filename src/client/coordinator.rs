@@ -452,7 +452,7 @@ impl Coordinator {
     /// When [`Coordinator::run`] has something to do, and why. An application that does not poll
     /// does not join either.
     pub fn next_wakeup(&self, may_poll: bool, now: Time) -> Option<Wakeup> {
-        let wake = |at, reason: &str| Some(Wakeup { at, reason: reason.to_owned() });
+        let wake = |at, reason: &'static str| Some(Wakeup { at, reason: reason.into() });
         let stable = self.state == MemberState::Stable;
         let wants_one = !self.config.group_id.is_empty();
         let retry = if self.node.is_none() && !self.finding && wants_one {
@@ -465,12 +465,12 @@ impl Coordinator {
         };
         let beats = stable && self.node.is_some();
         let heartbeat = (beats && !self.heartbeat_in_flight)
-            .then(|| Wakeup { at: self.next_heartbeat, reason: "heartbeat".to_owned() });
-        let session = beats
-            .then(|| Wakeup { at: self.session_deadline, reason: "session timeout".to_owned() });
+            .then(|| Wakeup { at: self.next_heartbeat, reason: "heartbeat".into() });
+        let session =
+            beats.then(|| Wakeup { at: self.session_deadline, reason: "session timeout".into() });
         let poll = stable.then(|| Wakeup {
             at: self.last_poll + self.config.max_poll_interval,
-            reason: "max.poll.interval.ms".to_owned(),
+            reason: "max.poll.interval.ms".into(),
         });
         [retry, heartbeat, session, poll].into_iter().flatten().min_by_key(|wakeup| wakeup.at)
     }

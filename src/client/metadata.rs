@@ -208,7 +208,7 @@ impl Metadata {
     /// When [`Metadata::maybe_update`] has something to do, and why.
     pub fn next_wakeup(&self) -> Option<Wakeup> {
         let reason = if self.update_wanted { "metadata retry back-off" } else { "metadata age" };
-        self.next_update().map(|at| Wakeup { at, reason: reason.to_owned() })
+        self.next_update().map(|at| Wakeup { at, reason: reason.into() })
     }
 
     /// A request was not answered: asks again, somebody else if possible.

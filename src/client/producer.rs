@@ -199,15 +199,15 @@ impl Producer {
     /// When [`Producer::on_wake`] has something to do, and why.
     pub fn next_wakeup(&self, now: Time) -> Option<Wakeup> {
         let blocked = self.blocked.front().and_then(|blocked| blocked.deadline);
-        let blocked = blocked.map(|at| Wakeup { at, reason: "max.block.ms".to_owned() });
+        let blocked = blocked.map(|at| Wakeup { at, reason: "max.block.ms".into() });
         let batches = self.in_flight.values().flatten();
         let created = batches.map(|batch| batch.created).min();
         let delivery = created.map(|created| Wakeup {
             at: created + self.config.delivery_timeout,
-            reason: "delivery timeout".to_owned(),
+            reason: "delivery timeout".into(),
         });
         let ask = self.sequences.as_ref().and_then(Sequences::next_ask);
-        let ask = ask.map(|at| Wakeup { at, reason: "producer id".to_owned() });
+        let ask = ask.map(|at| Wakeup { at, reason: "producer id".into() });
         [self.network.next_wakeup(), self.metadata.next_wakeup(), blocked, delivery, ask]
             .into_iter()
             .flatten()

@@ -115,7 +115,7 @@ pub struct ProducerProcess {
     sent: u64,
     acknowledged: u64,
     failed: u64,
-    outcomes: VecDeque<OutcomeView>,
+    outcomes: VecDeque<Rc<OutcomeView>>,
     closing: bool,
     /// Time of the last step; none before the first, when there is nothing to wake up for.
     now: Option<Time>,
@@ -238,7 +238,7 @@ impl ProducerProcess {
         if self.outcomes.len() == OUTCOMES_SHOWN_MAX {
             self.outcomes.pop_front();
         }
-        self.outcomes.push_back(OutcomeView {
+        self.outcomes.push_back(Rc::new(OutcomeView {
             record: record.number,
             key: record.key.as_deref().map(preview),
             value: record.value.as_deref().map(preview),
@@ -246,7 +246,7 @@ impl ProducerProcess {
                 Ok((partition, offset)) => Ok(format!("{partition}@{offset}")),
                 Err(error) => Err(error.name().to_owned()),
             },
-        });
+        }));
     }
 }
 

@@ -93,6 +93,8 @@ pub struct Volume {
     bytes_max: Option<u64>,
     health: Health,
     now: Time,
+    /// When the next sync is done.
+    next_sync: Option<Time>,
 }
 
 impl Volume {
@@ -268,6 +270,7 @@ impl Volume {
         let Some(file) = self.files.remove(from) else { return Err(DiskError::NotFound) };
         if let Some(replaced) = self.files.insert(to.to_owned(), file) {
             self.used -= replaced.data.len() as u64;
+            self.find_next_sync();
         }
         self.touch(from, 0);
         self.touch(to, 0);
@@ -289,6 +292,7 @@ impl Volume {
         file.durable_len = 0;
         file.syncing.clear();
         self.used += file.data.len() as u64;
+        self.find_next_sync();
         self.touch(name, 0);
     }
 
@@ -319,6 +323,7 @@ impl Volume {
         let file = self.files.get_mut(name).ok_or(DiskError::NotFound)?;
         let len = file.data.len() as u64;
         file.syncing.push((at, len));
+        self.next_sync = Some(self.next_sync.map_or(at, |next| next.min(at)));
         self.touch(name, len);
         Ok(())
     }
@@ -326,6 +331,9 @@ impl Volume {
     /// Counts the syncs that are done at `now`, the time from now on.
     pub fn settle(&mut self, now: Time) {
         self.now = now;
+        if self.next_sync.is_none_or(|next| next > now) {
+            return;
+        }
         let mut settled = Vec::new();
         for (name, file) in &mut self.files {
             let done = file.syncing.iter().filter(|(at, _)| *at <= now).map(|(_, len)| *len).max();
@@ -342,11 +350,21 @@ impl Volume {
                 self.files.remove(&name);
             }
         }
+        self.find_next_sync();
+    }
+
+    fn find_next_sync(&mut self) {
+        if self.next_sync.is_none() {
+            return;
+        }
+        let syncing = self.files.values().flat_map(|file| &file.syncing);
+        self.next_sync = syncing.map(|(at, _)| *at).min();
     }
 
     /// The power goes at `at`: what was not synced by then may be lost.
     pub fn power_cut(&mut self, at: Time, rng: &mut Rng) -> Vec<Cut> {
         self.settle(at);
+        self.next_sync = None;
         let mut cuts = Vec::new();
         let names: Vec<String> = self.files.keys().cloned().collect();
         for name in names {
@@ -424,7 +442,10 @@ impl Volume {
             file.before.clone_from(&meta.before);
             file.modified = meta.modified;
             self.used += file.data.len() as u64;
+            let next = meta.syncing.iter().map(|(at, _)| *at).chain(self.next_sync);
+            self.next_sync = next.min();
         }
+        self.find_next_sync();
     }
 
     /// The whole volume as one delta from nothing, in the form that [`Volume::apply`] takes.

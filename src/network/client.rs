@@ -205,7 +205,7 @@ impl<T> NetworkClient<T> {
     pub fn next_wakeup(&self) -> Option<Wakeup> {
         let news = (!self.events.is_empty()).then_some((self.events_since, "request completed"));
         let due = self.nodes.values().filter_map(Node::next_deadline).chain(news).min();
-        due.map(|(at, reason)| Wakeup { at, reason: reason.to_owned() })
+        due.map(|(at, reason)| Wakeup { at, reason: reason.into() })
     }
 
     fn drain(&mut self) -> Vec<NetworkEvent<T>> {

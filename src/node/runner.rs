@@ -54,6 +54,8 @@ pub struct Runner {
     clock: MachineClock,
     next_conn: u32,
     next_seq: u64,
+    /// What the process asked for after its last step.
+    wake: Option<Wakeup>,
     /// Set by [`Input::Start`]: before it there is no time at which a process could wake.
     started: bool,
     exited: bool,
@@ -86,6 +88,7 @@ impl Runner {
             clock: MachineClock::default(),
             next_conn: 0,
             next_seq: 0,
+            wake: None,
             started: false,
             exited: false,
         }
@@ -137,7 +140,7 @@ impl Runner {
             return None;
         }
         let input = self.inbox.first_key_value().map(|(key, _)| *key);
-        let wake = self.process.next_wakeup().filter(|_| self.started);
+        let wake = self.wake.as_ref().filter(|_| self.started);
         let wake = wake.map(|wakeup| self.clock.when(wakeup.at));
         let (due, key) = match (wake, input) {
             (Some(wake), Some(key)) if wake <= key.0 => (wake, None),
@@ -168,7 +171,7 @@ impl Runner {
         while let Some((at, key)) = self.next().filter(|(at, _)| *at < batch.until) {
             let taken = key.and_then(|key| self.inbox.remove(&key));
             let (cause, input) = taken.unwrap_or_else(|| {
-                let reason = self.process.next_wakeup().map(|wakeup| wakeup.reason);
+                let reason = self.wake.take().map(|wakeup| wakeup.reason);
                 (Cause::Timer(reason.unwrap_or_default()), Input::Wake)
             });
             if input == Input::Wake {
@@ -182,8 +185,8 @@ impl Runner {
         output.next_wake = self.next().map(|(at, key)| Wakeup {
             at,
             reason: match key {
-                Some(_) => "disk".to_owned(),
-                None => self.process.next_wakeup().map(|wakeup| wakeup.reason).unwrap_or_default(),
+                Some(_) => "disk".into(),
+                None => self.wake.as_ref().map(|wakeup| wakeup.reason.clone()).unwrap_or_default(),
             },
         });
         output
@@ -208,6 +211,7 @@ impl Runner {
         };
         self.process.step(input, &mut ctx);
         self.busy_until = ctx.at;
+        self.wake = self.process.next_wakeup();
         for emission in emissions.iter().skip(first) {
             match &emission.effect {
                 Effect::Exit(_) => {

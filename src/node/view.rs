@@ -3,6 +3,7 @@
 
 use crate::base::{BrokerId, SortedMap, Time, TopicPartition};
 use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 
 /// A picture of a process.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -72,7 +73,7 @@ pub struct ReplicaView {
     /// Leader epochs and where each began.
     pub leader_epochs: Vec<(i32, i64)>,
     /// The newest records (at most [`RECORDS_SHOWN_MAX`]), oldest first.
-    pub records: Vec<RecordView>,
+    pub records: Vec<Rc<RecordView>>,
     /// Checksum of every batch below the high watermark that is still shown: (last offset, CRC).
     pub batch_crcs: Vec<(i64, u32)>,
     /// False while its log directory is offline.
@@ -242,7 +243,7 @@ pub struct ProducerView {
     /// Records in the accumulator or in flight.
     pub pending: u64,
     /// The newest outcomes, oldest first.
-    pub outcomes: Vec<OutcomeView>,
+    pub outcomes: Vec<Rc<OutcomeView>>,
     /// Interval of its generator in µs, 0 when it has none.
     pub interval_us: u64,
     /// Its `acks` setting.
@@ -287,7 +288,7 @@ pub struct ConsumerView {
     /// Records handed to the application so far.
     pub consumed: u64,
     /// The newest of them, oldest first.
-    pub records: Vec<(TopicPartition, RecordView)>,
+    pub records: Vec<Rc<(TopicPartition, RecordView)>>,
 }
 
 /// A partition that a consumer owns.

@@ -120,7 +120,7 @@ impl Process for QueueReceiver {
         let done = self.current.map(|(_, done)| (done, "processing.time.ms"));
         let redial = self.link.next_wakeup().map(|at| (at, "reconnect.backoff.ms"));
         let (at, reason) = done.into_iter().chain(redial).min()?;
-        Some(Wakeup { at, reason: reason.to_owned() })
+        Some(Wakeup { at, reason: reason.into() })
     }
 
     fn view(&self) -> ProcessView {

@@ -9,6 +9,7 @@ use crate::node::{Command, ConfigError, Ctx, Input, Process, ProcessSpec, Proces
 use crate::wire::queue::{QueueFrame, kind};
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// How many outcomes the view holds.
 const OUTCOMES_SHOWN_MAX: usize = 32;
@@ -49,7 +50,7 @@ pub struct QueueSender {
     acknowledged: u64,
     failed: u64,
     retries: u64,
-    outcomes: VecDeque<OutcomeView>,
+    outcomes: VecDeque<Rc<OutcomeView>>,
     is_closing: bool,
 }
 
@@ -159,12 +160,12 @@ impl QueueSender {
         if self.outcomes.len() == OUTCOMES_SHOWN_MAX {
             self.outcomes.pop_front();
         }
-        self.outcomes.push_back(OutcomeView {
+        self.outcomes.push_back(Rc::new(OutcomeView {
             record: number.cast_unsigned(),
             key: None,
             value: Some(preview(&pending.body)),
             result: outcome.clone().map(|message| format!("message {message}")),
-        });
+        }));
         let Some(id) = pending.command else { return };
         let Some(progress) = self.commands.get_mut(&id) else { return };
         progress.open -= 1;
@@ -225,7 +226,7 @@ impl Process for QueueSender {
         let redial = self.link.next_wakeup().map(|at| (at, "reconnect.backoff.ms"));
         let timeout = self.times_out_at().map(|at| (at, "request.timeout.ms"));
         let (at, reason) = tick.into_iter().chain(redial).chain(timeout).min()?;
-        Some(Wakeup { at, reason: reason.to_owned() })
+        Some(Wakeup { at, reason: reason.into() })
     }
 
     fn view(&self) -> ProcessView {

@@ -338,7 +338,7 @@ impl Process for QueueServer {
         }
         let deadlines = self.receivers.values().map(|one| deadline(one, self.heartbeat));
         let at = deadlines.min()?;
-        Some(Wakeup { at, reason: "heartbeat of a receiver".to_owned() })
+        Some(Wakeup { at, reason: "heartbeat of a receiver".into() })
     }
 
     fn view(&self) -> ProcessView {

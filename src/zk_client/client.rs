@@ -200,7 +200,7 @@ impl<T> ZkClient<T> {
                 ping.min((self.last_heard + self.timeouts.read, "ZooKeeper read timeout"))
             }
         };
-        Some(Wakeup { at, reason: reason.to_owned() })
+        Some(Wakeup { at, reason: reason.into() })
     }
 
     /// Does what is due: a ping, giving up on a silent server, the next try.

@@ -72,7 +72,7 @@ impl Process for ZooKeeperServer {
         let expiry = self.sessions.next_expiry().map(|at| (at, "session expiry"));
         let quorum = self.peer.as_ref().and_then(Peer::next_wakeup);
         let (at, reason) = flush.into_iter().chain(expiry).chain(quorum).min()?;
-        Some(Wakeup { at, reason: reason.to_owned() })
+        Some(Wakeup { at, reason: reason.into() })
     }
 
     fn view(&self) -> ProcessView {

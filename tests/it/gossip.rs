@@ -120,7 +120,7 @@ impl Process for Gossip {
     }
 
     fn next_wakeup(&self) -> Option<Wakeup> {
-        self.next.map(|at| Wakeup { at, reason: "tick".to_owned() })
+        self.next.map(|at| Wakeup { at, reason: "tick".into() })
     }
 
     fn view(&self) -> ProcessView {

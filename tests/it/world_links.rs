@@ -67,7 +67,7 @@ impl Process for Half {
     }
 
     fn next_wakeup(&self) -> Option<Wakeup> {
-        self.next.map(|at| Wakeup { at, reason: "send".to_owned() })
+        self.next.map(|at| Wakeup { at, reason: "send".into() })
     }
 
     fn view(&self) -> ProcessView {

@@ -75,7 +75,7 @@ impl Process for Hand {
     }
 
     fn next_wakeup(&self) -> Option<Wakeup> {
-        self.next.map(|at| Wakeup { at, reason: "a look at the desk".to_owned() })
+        self.next.map(|at| Wakeup { at, reason: "a look at the desk".into() })
     }
 
     fn view(&self) -> ProcessView {

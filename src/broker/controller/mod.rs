@@ -279,7 +279,7 @@ impl Controller {
         let rebalance = self.next_rebalance.map(|at| (at, "preferred leader check"));
         let retry = self.channels.next_retry().map(|at| (at, "controller request back-off"));
         let (at, reason) = rebalance.into_iter().chain(retry).min()?;
-        Some(Wakeup { at, reason: reason.to_owned() })
+        Some(Wakeup { at, reason: reason.into() })
     }
 
     /// The time has come.

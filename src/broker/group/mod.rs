@@ -120,7 +120,7 @@ impl GroupCoordinator {
             TimerKey::Load { .. } => "groups and offsets have been read",
             TimerKey::Expiry => "offsets.retention.check.interval.ms",
         };
-        Some(Wakeup { at, reason: reason.to_owned() })
+        Some(Wakeup { at, reason: reason.into() })
     }
 
     /// The time has come.

@@ -100,7 +100,7 @@ impl Replica {
 
     fn values(&self) -> Vec<String> {
         let records = self.partition.log().newest_records(&self.volume, usize::MAX);
-        records.into_iter().filter_map(|record| record.value).collect()
+        records.into_iter().filter_map(|record| record.value.clone()).collect()
     }
 
     fn logged(&self, text: &str) -> bool {

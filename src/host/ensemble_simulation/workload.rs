@@ -273,7 +273,7 @@ impl Process for Workload {
     }
 
     fn next_wakeup(&self) -> Option<Wakeup> {
-        let own = self.next_at.map(|at| Wakeup { at, reason: "next request".to_owned() });
+        let own = self.next_at.map(|at| Wakeup { at, reason: "next request".into() });
         own.into_iter().chain(self.client.next_wakeup()).min_by_key(|wakeup| wakeup.at)
     }
 

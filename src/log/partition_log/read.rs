@@ -8,6 +8,7 @@ use crate::log::segment::Segment;
 use crate::node::view::{RecordView, preview};
 use crate::wire::batch::RecordBatchView;
 use bytes::Bytes;
+use std::rc::Rc;
 
 /// A read from an offset that the log does not hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,7 +90,7 @@ impl PartitionLog {
     }
 
     /// The newest `count` records, oldest first, for the view.
-    pub fn newest_records(&self, volume: &Volume, count: usize) -> Vec<RecordView> {
+    pub fn newest_records(&self, volume: &Volume, count: usize) -> Vec<Rc<RecordView>> {
         let mut newest = Vec::new();
         for recent in self.recent.newest_first() {
             if newest.len() >= count {
@@ -103,7 +104,7 @@ impl PartitionLog {
                 break;
             };
             let records: Vec<RecordView> = records_of(&batch, self.log_start_offset);
-            newest.extend(records.into_iter().rev());
+            newest.extend(records.into_iter().rev().map(Rc::new));
         }
         newest.truncate(count);
         newest.reverse();

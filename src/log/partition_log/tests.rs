@@ -61,7 +61,10 @@ fn segments_of(volume: &Volume) -> Vec<&str> {
 
 fn values(log: &PartitionLog, volume: &Volume) -> Vec<(i64, i32, String)> {
     let records = log.newest_records(volume, usize::MAX);
-    records.into_iter().map(|r| (r.offset, r.leader_epoch, r.value.unwrap_or_default())).collect()
+    records
+        .into_iter()
+        .map(|r| (r.offset, r.leader_epoch, r.value.clone().unwrap_or_default()))
+        .collect()
 }
 
 #[test]

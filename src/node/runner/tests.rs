@@ -27,7 +27,7 @@ impl Process for Clerk {
     }
 
     fn next_wakeup(&self) -> Option<Wakeup> {
-        self.next.map(|at| Wakeup { at, reason: "tick".to_owned() })
+        self.next.map(|at| Wakeup { at, reason: "tick".into() })
     }
 
     fn view(&self) -> ProcessView {

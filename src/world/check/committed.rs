@@ -108,7 +108,7 @@ impl ConsistentCommittedData {
         excused: &SortedSet<TopicPartition>,
         found: &mut Vec<Violation>,
     ) {
-        let mut batches: SortedMap<(&TopicPartition, i64), (i32, u32)> = SortedMap::new();
+        let mut batches: SortedMap<&TopicPartition, SortedMap<i64, (i32, u32)>> = SortedMap::new();
         for view in views {
             let ProcessView::Broker(broker) = view else {
                 continue;
@@ -121,10 +121,9 @@ impl ConsistentCommittedData {
                 if excused.contains(&replica.partition) {
                     continue;
                 }
+                let known = batches.entry(&replica.partition).or_default();
                 for (offset, crc) in &replica.batch_crcs {
-                    let mine = (broker.broker_id, *crc);
-                    let key = (&replica.partition, *offset);
-                    let first = *batches.entry(key).or_insert(mine);
+                    let first = *known.entry(*offset).or_insert((broker.broker_id, *crc));
                     if *offset < replica.high_watermark && first.1 != *crc {
                         let (partition, other) = (&replica.partition, first.0);
                         let text = format!(

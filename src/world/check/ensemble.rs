@@ -105,10 +105,11 @@ impl AgreedTransactions {
 
 /// Whether two trees hold the same; watches are each server's own.
 fn is_same_tree(a: &[ZnodeView], b: &[ZnodeView]) -> bool {
-    let essence = |znode: &ZnodeView| {
-        (znode.path.clone(), znode.data.clone(), znode.version, znode.ephemeral_owner)
-    };
     a.iter().map(essence).eq(b.iter().map(essence))
+}
+
+fn essence(znode: &ZnodeView) -> (&str, &str, i32, i64) {
+    (&znode.path, &znode.data, znode.version, znode.ephemeral_owner)
 }
 
 fn servers<'a>(views: &[&'a ProcessView]) -> impl Iterator<Item = &'a ZooKeeperView> {

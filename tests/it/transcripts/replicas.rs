@@ -12,6 +12,7 @@ use kafkarium::node::view::RecordView;
 use kafkarium::wire::ErrorCode;
 use kafkarium::wire::batch::{BatchFields, RecordBatchBuilder};
 use kafkarium::wire::kafka::{AlterIsrResponsePartitionData, LeaderAndIsrPartitionState};
+use std::rc::Rc;
 
 /// The replicas are those of brokers 1 to 3.
 const REPLICAS: [i32; 3] = [1, 2, 3];
@@ -364,8 +365,8 @@ fn state(leader: i32, leader_epoch: i32, isr: &[i32]) -> LeaderAndIsrPartitionSt
     }
 }
 
-fn records(records: &[RecordView]) -> String {
-    let text = |record: &RecordView| {
+fn records(records: &[Rc<RecordView>]) -> String {
+    let text = |record: &Rc<RecordView>| {
         let value = record.value.as_deref().unwrap_or("null");
         format!("{}:{value}@{}", record.offset, record.leader_epoch)
     };
