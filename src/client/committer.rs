@@ -381,6 +381,7 @@ impl Committer {
         assignment: u64,
         response: Option<&OffsetFetchResponse>,
         subscriptions: &mut Subscriptions,
+        links: &mut Links,
         ctx: &mut Ctx<'_>,
     ) -> Result<Option<ErrorCode>, String> {
         if assignment != self.assignment {
@@ -414,6 +415,7 @@ impl Committer {
                 } else if offset >= 0 && !none {
                     owned.committed = offset;
                     owned.seek(offset, answer.committed_leader_epoch);
+                    links.metadata.saw_epoch(&partition, answer.committed_leader_epoch);
                     let text = format!(
                         "Setting offset for partition {partition} to the committed offset {offset}"
                     );

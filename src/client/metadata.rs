@@ -72,6 +72,8 @@ pub struct Metadata {
     controller: Option<i32>,
     topics: SortedMap<String, TopicInfo>,
     errors: SortedMap<String, ErrorCode>,
+    /// The newest leader epochs that others than a broker's metadata spoke of.
+    seen_epochs: SortedMap<TopicPartition, i32>,
     /// Counts the answers taken in.
     updates: u64,
     update_wanted: bool,
@@ -94,6 +96,7 @@ impl Metadata {
             controller: None,
             topics: SortedMap::new(),
             errors: SortedMap::new(),
+            seen_epochs: SortedMap::new(),
             updates: 0,
             update_wanted: true,
             in_flight: false,
@@ -144,10 +147,29 @@ impl Metadata {
         self.topics.get(topic).map(|info| info.partitions.as_slice())
     }
 
-    /// The leader of a partition and its epoch; none while the leader is not among the brokers.
+    /// A leader epoch was heard of, with a committed offset for instance: metadata that are older
+    /// count no more, and newer ones are asked for (KIP-320). −1 says nothing.
+    ///
+    /// In Kafka: Metadata.updateLastSeenEpochIfNewer.
+    pub fn saw_epoch(&mut self, partition: &TopicPartition, epoch: i32) {
+        let index = usize::try_from(partition.partition).unwrap_or(usize::MAX);
+        let info = self.partitions(&partition.topic).and_then(|known| known.get(index));
+        let newest = info.map_or(-1, |info| info.leader_epoch);
+        if newest.max(self.seen_epochs.get(partition).copied().unwrap_or(-1)) < epoch {
+            self.seen_epochs.insert(partition.clone(), epoch);
+            self.update_wanted = true;
+        }
+    }
+
+    /// The leader of a partition and its epoch; none while the leader is not among the brokers, or a
+    /// newer epoch was heard of.
     pub fn leader(&self, partition: &TopicPartition) -> Option<(i32, i32)> {
         let index = usize::try_from(partition.partition).ok()?;
         let info = self.partitions(&partition.topic)?.get(index)?;
+        let seen = self.seen_epochs.get(partition).copied().unwrap_or(-1);
+        if (0..seen).contains(&info.leader_epoch) {
+            return None;
+        }
         let leader = info.leader.filter(|leader| self.brokers.contains(leader))?;
         Some((leader, info.leader_epoch))
     }
@@ -280,12 +302,17 @@ impl Metadata {
                 || topic.error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
             {
                 self.topics.remove(&topic.name);
+                self.seen_epochs.retain(|partition, _| partition.topic != topic.name);
             }
             self.errors.insert(topic.name, topic.error_code);
             return;
         }
         self.errors.remove(&topic.name);
-        let old = self.topics.remove(&topic.name).filter(|old| old.id == topic.topic_id);
+        let old = self.topics.remove(&topic.name);
+        if old.as_ref().is_some_and(|old| old.id != topic.topic_id) {
+            self.seen_epochs.retain(|partition, _| partition.topic != topic.name);
+        }
+        let old = old.filter(|old| old.id == topic.topic_id);
         let mut partitions = Vec::new();
         let mut answered = topic.partitions;
         answered.sort_by_key(|partition| partition.partition_index);

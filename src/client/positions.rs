@@ -119,6 +119,7 @@ impl Positions {
             match answer_of(partition, response).filter(|answer| answer.error_code.is_ok()) {
                 Some(answer) if answer.offset >= 0 => {
                     owned.seek(answer.offset, -1);
+                    links.metadata.saw_epoch(partition, answer.leader_epoch);
                     let offset = answer.offset;
                     let text =
                         format!("Resetting offset for partition {partition} to offset {offset}.");

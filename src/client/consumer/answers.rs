@@ -61,7 +61,8 @@ impl Consumer {
                 self.on_offset_error(error, ctx);
             }
             (Tag::OffsetFetch(assignment), AnyResponse::OffsetFetch(response)) => {
-                match committer.on_fetched(assignment, Some(&response), subscriptions, ctx) {
+                let answer = Some(&response);
+                match committer.on_fetched(assignment, answer, subscriptions, links, ctx) {
                     Ok(error) => self.on_offset_error(error, ctx),
                     Err(reason) => self.failure = Some(reason),
                 }
@@ -128,7 +129,8 @@ impl Consumer {
                 committer.on_committed(id, None, subscriptions, coordinator, ctx);
             }
             Tag::OffsetFetch(assignment) => {
-                if let Err(reason) = committer.on_fetched(assignment, None, subscriptions, ctx) {
+                let outcome = committer.on_fetched(assignment, None, subscriptions, links, ctx);
+                if let Err(reason) = outcome {
                     self.failure = Some(reason);
                 }
             }

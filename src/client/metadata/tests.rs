@@ -45,6 +45,8 @@ struct Watcher {
     network: NetworkClient<()>,
     metadata: Metadata,
     leader: Option<(i32, i32)>,
+    /// An epoch to hear of after the first answer.
+    rumour: Option<i32>,
     started: bool,
 }
 
@@ -60,6 +62,8 @@ impl Process for Watcher {
             match event {
                 NetworkEvent::Response { response: AnyResponse::Metadata(response), .. } => {
                     self.metadata.on_response(1, response, &mut self.network, ctx);
+                    let rumour = self.rumour.take().unwrap_or(-1);
+                    self.metadata.saw_epoch(&TopicPartition::new("t", 0), rumour);
                 }
                 NetworkEvent::Failed { .. } => self.metadata.on_failure(),
                 _ => {}
@@ -99,6 +103,10 @@ fn answer(brokers: Vec<MetadataResponseBroker>, leader_id: i32, epoch: i32) -> M
 }
 
 fn bench(answer: MetadataResponse) -> Bench<Oracle> {
+    bench_with_rumour(answer, None)
+}
+
+fn bench_with_rumour(answer: MetadataResponse, rumour: Option<i32>) -> Bench<Oracle> {
     let mut network = NetworkClient::new("watcher", NetworkConfig::default());
     let mut metadata = Metadata::new(
         MetadataConfig {
@@ -113,7 +121,8 @@ fn bench(answer: MetadataResponse) -> Bench<Oracle> {
     metadata.add_topic("t");
     let mut bench = Bench::new(Oracle { answer, asked: Vec::new() });
     let spec = spec(1, Program::Admin, Properties::default());
-    bench.start(spec, Box::new(Watcher { network, metadata, leader: None, started: false }));
+    bench
+        .start(spec, Box::new(Watcher { network, metadata, leader: None, rumour, started: false }));
     bench
 }
 
@@ -146,6 +155,18 @@ fn a_broker_that_lags_behind_does_not_take_us_back() {
     bench.servers.answer.topics[0].partitions[0].leader_epoch = 6;
     bench.run(Span::from_secs(300));
     assert_eq!(leaders(&bench), ["Some((2, 5))", "Some((1, 6))"]);
+}
+
+#[test]
+fn a_leader_of_an_older_epoch_than_was_heard_of_is_none() {
+    let mut bench =
+        bench_with_rumour(answer(vec![broker(1, 9092), broker(2, 9092)], 1, 4), Some(6));
+    bench.run(Span::from_secs(2));
+    assert_eq!(leaders(&bench), Vec::<&str>::new());
+    assert_eq!(bench.servers.asked.len(), 2, "newer metadata are asked for");
+    bench.servers.answer = answer(vec![broker(1, 9092), broker(2, 9092)], 2, 6);
+    bench.run(Span::from_secs(300));
+    assert_eq!(leaders(&bench), ["Some((2, 6))"]);
 }
 
 #[test]

@@ -1,16 +1,21 @@
 //! NoDuplicateFromIdempotent: what idempotent producers sent is in the log once, and what was
 //! acknowledged stands in the order in which it was sent, whatever was sent again.
+//!
+//! Kafka 2.8 itself breaks this promise in one case, which is excused: a snapshot of the producer
+//! state holds the last batch of each producer only (`ProducerStateManager.writeSnapshot`), and a
+//! leader that read its state from there knows no more of the four batches before it. A retry of one
+//! of those is out of order for it, and the producer begins new sequences and sends it again.
 
 use super::Violation;
 use crate::base::{
-    Incarnation, ProcessId, SortedMap, Time, TopicPartition, TraceEvent, TraceRecord,
+    Incarnation, ProcessId, SortedMap, SortedSet, Time, TopicPartition, TraceEvent, TraceRecord,
 };
 
 /// Records of a partition that look the same: producers may send the same twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct Alike {
     sent: u64,
-    /// Somebody who is not idempotent sent one, so nothing can be said.
+    /// Somebody who is not idempotent sent one, or a leader had forgotten it: nothing can be said.
     is_doubtful: bool,
     audited: u64,
 }
@@ -21,6 +26,14 @@ pub struct NoDuplicateFromIdempotent {
     /// The producers with their lives.
     producers: SortedMap<ProcessId, Incarnation>,
     records: SortedMap<(TopicPartition, u64), Alike>,
+    /// What was sent and not acknowledged yet, by producer, partition and number: when, and its
+    /// checksum.
+    open: SortedMap<(ProcessId, TopicPartition), SortedMap<u64, (Time, u64)>>,
+    brokers: SortedSet<ProcessId>,
+    /// When a broker last came back.
+    restarted: Time,
+    /// When a replica was last cut back, and read its producer state from a snapshot.
+    truncated: SortedMap<TopicPartition, Time>,
     audited: SortedMap<TopicPartition, SortedMap<i64, u64>>,
     /// By the life of a producer and partition: offset and number of what was acknowledged.
     acknowledged: SortedMap<(ProcessId, Incarnation, TopicPartition), SortedMap<i64, u64>>,
@@ -38,14 +51,30 @@ impl NoDuplicateFromIdempotent {
             TraceEvent::ProcessStarted { process, incarnation } => {
                 if let Some(life) = self.producers.get_mut(process) {
                     *life = *incarnation;
+                } else if self.brokers.contains(process) {
+                    self.restarted = record.at;
                 }
             }
-            TraceEvent::RecordSent { partition, checksum, .. } => {
+            TraceEvent::Appended { .. } => {
+                self.brokers.insert(source);
+            }
+            TraceEvent::Truncated { partition, .. } => {
+                self.truncated.insert(partition.clone(), record.at);
+            }
+            TraceEvent::RecordRetried { record: number, partition, error } => {
+                self.excuse(source, *number, partition, error);
+            }
+            TraceEvent::RecordSent { record: number, partition, checksum, .. } => {
+                let open = self.open.entry((source, partition.clone())).or_default();
+                open.insert(*number, (record.at, *checksum));
                 let alike = self.records.entry((partition.clone(), *checksum)).or_default();
                 alike.sent += 1;
                 alike.is_doubtful |= !self.producers.contains_key(&source);
             }
             TraceEvent::RecordAcknowledged { record: number, partition, offset, .. } => {
+                if let Some(open) = self.open.get_mut(&(source, partition.clone())) {
+                    open.remove(number);
+                }
                 if let Some(life) = self.producers.get(&source).filter(|_| *offset >= 0) {
                     let key = (source, *life, partition.clone());
                     self.acknowledged.entry(key).or_default().insert(*offset, *number);
@@ -55,6 +84,25 @@ impl NoDuplicateFromIdempotent {
                 self.audited.entry(partition.clone()).or_default().insert(*offset, *checksum);
             }
             _ => {}
+        }
+    }
+
+    /// A leader refused a batch that it may have had before its state came from a snapshot: then
+    /// everything under way to it gets new sequences.
+    fn excuse(&mut self, source: ProcessId, number: u64, partition: &TopicPartition, error: &str) {
+        if !["OUT_OF_ORDER_SEQUENCE_NUMBER", "UNKNOWN_PRODUCER_ID"].contains(&error) {
+            return;
+        }
+        let truncated = self.truncated.get(partition).copied().unwrap_or(Time::ZERO);
+        let forgotten = self.restarted.max(truncated);
+        let Some(open) = self.open.get(&(source, partition.clone())) else { return };
+        if open.get(&number).is_none_or(|(sent, _)| *sent >= forgotten) {
+            return;
+        }
+        for (_, checksum) in open.values() {
+            if let Some(alike) = self.records.get_mut(&(partition.clone(), *checksum)) {
+                alike.is_doubtful = true;
+            }
         }
     }
 
