@@ -2,6 +2,7 @@
 //! them, and no consumer at or above them.
 
 use super::Violation;
+use crate::base::trace::ElectionReason;
 use crate::base::{BrokerId, SortedMap, SortedSet, Time, TopicPartition, TraceEvent, TraceRecord};
 use crate::node::ProcessView;
 use crate::node::view::ReplicaView;
@@ -14,6 +15,8 @@ pub struct ConsistentCommittedData {
     leaders: SortedMap<TopicPartition, (BrokerId, i32, i64)>,
     /// The highest one that any leader ever had.
     highest: SortedMap<TopicPartition, i64>,
+    /// The epoch of the last unclean election: who has not heard of it holds another history.
+    unclean: SortedMap<TopicPartition, i32>,
 }
 
 impl ConsistentCommittedData {
@@ -30,6 +33,14 @@ impl ConsistentCommittedData {
                 if known.1 < *leader_epoch {
                     *known = (*broker, *leader_epoch, 0);
                 }
+            }
+            TraceEvent::LeaderElected {
+                partition,
+                leader_epoch,
+                reason: ElectionReason::Unclean,
+                ..
+            } => {
+                self.unclean.insert(partition.clone(), *leader_epoch);
             }
             TraceEvent::HighWatermarkAdvanced { partition, broker, to, leader: true, .. } => {
                 let highest = self.highest.entry(partition.clone()).or_default();
@@ -103,6 +114,7 @@ impl ConsistentCommittedData {
     /// Compares the replicas that are shown: below both high watermarks the same batch has the same
     /// bytes.
     pub(super) fn look(
+        &self,
         at: Time,
         views: &[&ProcessView],
         excused: &SortedSet<TopicPartition>,
@@ -118,7 +130,8 @@ impl ConsistentCommittedData {
                 if !replica.is_leader && !replica.isr.contains(&broker.broker_id) {
                     continue;
                 }
-                if excused.contains(&replica.partition) {
+                let unclean = self.unclean.get(&replica.partition).copied().unwrap_or(-1);
+                if excused.contains(&replica.partition) || replica.leader_epoch < unclean {
                     continue;
                 }
                 let known = batches.entry(&replica.partition).or_default();

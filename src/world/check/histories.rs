@@ -30,8 +30,8 @@ struct Group {
     /// What its members have read.
     read: SortedMap<TopicPartition, Intervals>,
     committed: SortedMap<TopicPartition, i64>,
-    /// Who commits for a partition now, and what it has committed.
-    commits: SortedMap<TopicPartition, (String, SortedSet<i64>)>,
+    /// Which consumer is which member.
+    members: SortedMap<String, ProcessId>,
     /// Partitions that lost what it had read.
     excused: SortedSet<TopicPartition>,
     /// The newest generation that is stable, and who coordinates it.
@@ -44,6 +44,9 @@ struct Poll {
     committed: i64,
     /// The last offset that it read since.
     last: Option<i64>,
+    /// The last offset that it had read when it last connected to a broker. Commits up to there may
+    /// have been under way on a connection that it gave up, and arrive after newer ones.
+    last_on_older_connection: Option<i64>,
 }
 
 /// What was found, with its time.
@@ -66,6 +69,12 @@ impl ClientHistories {
             (TraceEvent::ProcessStarted { process, .. }, _) => {
                 self.polls.retain(|(consumer, _), _| consumer != process);
             }
+            (TraceEvent::ConnectionOpened { from, .. }, _) => {
+                let own = self.polls.iter_mut().filter(|((consumer, _), _)| consumer == from);
+                for (_, poll) in own {
+                    poll.last_on_older_connection = poll.last;
+                }
+            }
             (TraceEvent::RecordAcknowledged { partition, offset, .. }, _) if *offset >= 0 => {
                 self.acknowledged.entry(partition.clone()).or_default().insert(*offset);
             }
@@ -85,11 +94,12 @@ impl ClientHistories {
                     None => self.on_log_end(partition, *start_offset),
                 }
             }
-            (TraceEvent::PartitionsAssigned { group, partitions, .. }, Some(consumer)) => {
+            (TraceEvent::PartitionsAssigned { group, member, partitions, .. }, Some(consumer)) => {
                 let known = self.groups.entry(group.clone()).or_default();
+                known.members.insert(member.clone(), consumer);
                 for partition in partitions {
                     let committed = known.committed.get(partition).copied().unwrap_or(0);
-                    let poll = Poll { committed, last: None };
+                    let poll = Poll { committed, ..Poll::default() };
                     self.polls.insert((consumer, partition.clone()), poll);
                 }
             }
@@ -195,14 +205,11 @@ impl ClientHistories {
             );
             findings.add("FencedCommitsNothing", text);
         }
-        let (committer, own) = group.commits.entry(partition.clone()).or_default();
-        if committer != member {
-            member.clone_into(committer);
-            own.clear();
-        }
-        // A request that was under way on a connection which was given up may arrive after newer ones: it
-        // repeats what the member had committed.
-        let is_late = !own.insert(offset);
+        let consumer = group.members.get(member).copied();
+        let poll = consumer.and_then(|consumer| self.polls.get(&(consumer, partition.clone())));
+        let is_late = poll
+            .and_then(|poll| poll.last_on_older_connection)
+            .is_some_and(|last| offset <= last + 1);
         if group.excused.contains(partition) {
             return;
         }

@@ -170,7 +170,7 @@ impl Checkers {
     /// Takes the views of all living processes.
     pub fn look(&mut self, at: Time, views: &[&ProcessView]) {
         let (excused, found) = (self.loss.led_on(), &mut self.violations);
-        ConsistentCommittedData::look(at, views, excused, found);
+        self.committed.look(at, views, excused, found);
         let is_cut = |partition: &TopicPartition, broker| self.loss.is_cut(partition, broker);
         ConsistentCommittedData::look_at_isr(at, views, is_cut, found);
         AgreedTransactions::look(at, views, &mut self.violations);
