@@ -14,7 +14,7 @@ usage: simulate --seeds A..B [--minutes M | --seconds S] [--faults LIST] [--work
 
   --seeds A..B      the seeds to run, without B (default 0..10)
   --minutes M       virtual time with faults, of each seed (default 2); --seconds S in seconds
-  --faults LIST     all, none, or some of kill, power, pause, isolate, latency, reset, clock, churn, admin
+  --faults LIST     all, none, or some of kill, power, pause, isolate, latency, reset, clock, disk, churn, admin
   --workload W      a Kafka cluster, or a ZooKeeper ensemble alone
   --twice           plays each run again from its share link; its trace must be the same
   --marks FILE      writes what happened at all over all seeds, as one JSON object

@@ -6,6 +6,7 @@ use super::run::Run;
 use super::setting;
 use crate::base::{Rng, Span, Time, TraceRecord};
 use crate::node::{Command, ProcessView, Program};
+use crate::wire::batch::Batches;
 use crate::world::Action;
 
 /// Kinds of faults.
@@ -19,6 +20,8 @@ enum Kind {
     Latency,
     Reset,
     Clock,
+    Disk,
+    Corrupt,
     Churn,
     Admin,
 }
@@ -35,6 +38,11 @@ enum Target {
     ZooKeeperLeader,
 }
 
+/// What breaks, and what undoes it later, in order.
+type Fault = (Action, Vec<Action>);
+
+/// Where a batch's checksum is; everything behind it is covered.
+const CRC_POSITION: usize = 17;
 /// Most consumers and topics that a run may have.
 const CONSUMERS_MAX: usize = 7;
 const TOPICS_MAX: usize = 5;
@@ -67,6 +75,8 @@ impl Chaos {
             (Kind::Clock, faults.clock),
             (Kind::Churn, faults.churn),
             (Kind::Admin, faults.admin),
+            (Kind::Disk, faults.disk),
+            (Kind::Corrupt, faults.disk),
         ];
         let mut weigh =
             |wanted: bool| if wanted && rng.chance(700) { rng.between(1, 10) } else { 0 };
@@ -119,12 +129,12 @@ impl Chaos {
             {
                 made += 1;
                 let later = Span::from_micros(self.rng.between(1, self.repair_max));
-                undo.extend(repair.map(|repair| (next + later, repair)));
+                undo.extend(repair.into_iter().map(|repair| (next + later, repair)));
             }
         }
     }
 
-    fn fault<W: FnMut(&TraceRecord)>(&mut self, run: &Run<W>) -> Option<(Action, Option<Action>)> {
+    fn fault<W: FnMut(&TraceRecord)>(&mut self, run: &Run<W>) -> Option<Fault> {
         let kind = weighted(&mut self.rng, &self.kinds)?;
         if kind == Kind::Churn {
             return self.churn(run);
@@ -132,36 +142,73 @@ impl Chaos {
         if kind == Kind::Admin {
             return self.administration(run);
         }
+        if kind == Kind::Corrupt {
+            return self.corruption(run);
+        }
         let target = weighted(&mut self.rng, &self.targets)?;
         let name = self.name_of(target, run)?;
         let again = name.clone();
         Some(match kind {
-            Kind::Kill => (Action::Kill(name), Some(Action::Restart(again))),
-            Kind::Stop => (Action::Stop(name), Some(Action::Restart(again))),
-            Kind::Power => (Action::PowerOff(name), Some(Action::PowerOn(again))),
-            Kind::Pause => (Action::Pause(name), Some(Action::Resume(again))),
+            Kind::Kill => (Action::Kill(name), vec![Action::Restart(again)]),
+            Kind::Stop => (Action::Stop(name), vec![Action::Restart(again)]),
+            Kind::Power => (Action::PowerOff(name), vec![Action::PowerOn(again)]),
+            Kind::Pause => (Action::Pause(name), vec![Action::Resume(again)]),
             Kind::Isolate => {
                 let ways = [(true, true), (true, false), (false, true)];
                 let (inbound, outbound) = *self.rng.pick(&ways)?;
-                (Action::Isolate { machine: name, inbound, outbound }, Some(Action::Heal(again)))
+                (Action::Isolate { machine: name, inbound, outbound }, vec![Action::Heal(again)])
             }
             Kind::Latency => {
                 let latency = Span::from_micros(self.rng.between(20_000, 3_000_000));
                 let back = Action::Latency { machine: again, latency: Span::ZERO };
-                (Action::Latency { machine: name, latency }, Some(back))
+                (Action::Latency { machine: name, latency }, vec![back])
             }
             Kind::Reset => {
                 let other = self.name_of(Target::Anybody, run).filter(|other| *other != name);
                 let other = other.filter(|_| self.rng.chance(500));
-                (Action::Reset { machine: name, other }, None)
+                (Action::Reset { machine: name, other }, Vec::new())
             }
             Kind::Clock => {
                 let percent = *self.rng.pick(&[50, 90, 110, 150, 200, 400])?;
                 let back = Action::Clock { machine: again, percent: 100 };
-                (Action::Clock { machine: name, percent }, Some(back))
+                (Action::Clock { machine: name, percent }, vec![back])
             }
-            Kind::Churn | Kind::Admin => return None,
+            Kind::Disk => {
+                let back = vec![Action::RepairDisk(again)];
+                let action = if self.rng.chance(500) {
+                    Action::FillDisk(name)
+                } else {
+                    Action::FailDisk(name)
+                };
+                (action, back)
+            }
+            Kind::Corrupt | Kind::Churn | Kind::Admin => return None,
         })
+    }
+
+    /// A broker is killed, and what it had not synced of a log reads otherwise when it comes back.
+    /// What was synced is not looked at again at a start, and would stay broken for ever; so would a
+    /// batch's offset and leader epoch, which its checksum does not cover.
+    fn corruption<W: FnMut(&TraceRecord)>(&mut self, run: &Run<W>) -> Option<Fault> {
+        let name = self.name_of(Target::Broker, run)?;
+        let volume = run.volume(&name)?;
+        let unsynced = |file: &str| (volume.durable_len(file), volume.len(file).unwrap_or(0));
+        let logs = volume.list("").filter(|file| file.ends_with(".log") && file.contains('/'));
+        let torn: Vec<&str> = logs.filter(|file| unsynced(file).0 < unsynced(file).1).collect();
+        let file = (*self.rng.pick(&torn)?).to_owned();
+        let (from, to) = unsynced(&file);
+        let (from, to) = (usize::try_from(from).ok()?, usize::try_from(to).ok()?);
+        let mut at = from;
+        let batches = Batches::new(volume.read(&file)?.get(from..to)?);
+        let places = batches.map(|batch| {
+            at += batch.size();
+            (at - batch.size() + CRC_POSITION, at - 1)
+        });
+        let places: Vec<(usize, usize)> = places.collect();
+        let (first, last) = *self.rng.pick(&places)?;
+        let position = self.rng.between(first as u64, last as u64);
+        let corrupt = Action::Corrupt { process: name.clone(), file, position };
+        Some((Action::Kill(name.clone()), vec![corrupt, Action::Restart(name)]))
     }
 
     fn name_of<W: FnMut(&TraceRecord)>(&mut self, target: Target, run: &Run<W>) -> Option<String> {
@@ -196,7 +243,7 @@ impl Chaos {
     }
 
     /// A member of a group leaves for a while, or a new one comes.
-    fn churn<W: FnMut(&TraceRecord)>(&mut self, run: &Run<W>) -> Option<(Action, Option<Action>)> {
+    fn churn<W: FnMut(&TraceRecord)>(&mut self, run: &Run<W>) -> Option<Fault> {
         let specs = run.world().specs().filter(|spec| spec.program == Program::Consumer);
         let consumers: Vec<_> = specs.cloned().collect();
         let model = self.rng.pick(&consumers)?;
@@ -211,18 +258,15 @@ impl Chaos {
                     program: Program::Consumer.word().to_owned(),
                     properties: own.map(|(key, value)| (key.clone(), value.clone())).collect(),
                 },
-                None,
+                Vec::new(),
             ));
         }
         let name = model.name.clone();
-        Some((Action::Stop(name.clone()), Some(Action::Restart(name))))
+        Some((Action::Stop(name.clone()), vec![Action::Restart(name)]))
     }
 
     /// A topic is created.
-    fn administration<W: FnMut(&TraceRecord)>(
-        &mut self,
-        run: &Run<W>,
-    ) -> Option<(Action, Option<Action>)> {
+    fn administration<W: FnMut(&TraceRecord)>(&mut self, run: &Run<W>) -> Option<Fault> {
         if self.topics_made >= TOPICS_MAX {
             return None;
         }
@@ -230,7 +274,7 @@ impl Chaos {
         let brokers = run.world().specs().filter(|spec| spec.program == Program::Broker).count();
         let name = format!("extra-{}", self.topics_made);
         let command: Command = setting::topic(&name, brokers, &mut self.rng);
-        Some((Action::Tell { process: super::run::ADMIN.to_owned(), command }, None))
+        Some((Action::Tell { process: super::run::ADMIN.to_owned(), command }, Vec::new()))
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Faults {
     pub reset: bool,
     /// One machine's clock runs too fast or too slow.
     pub clock: bool,
+    /// Full and failing disks, and bytes that a disk gives back otherwise.
+    pub disk: bool,
     /// Members of groups come and go.
     pub churn: bool,
     /// Administration while everything runs.
@@ -33,13 +35,14 @@ impl Faults {
         latency: true,
         reset: true,
         clock: true,
+        disk: true,
         churn: true,
         admin: true,
     };
 
     /// Their words, for a list.
     pub const WORDS: &'static str =
-        "all, none, kill, power, pause, isolate, latency, reset, clock, churn, admin";
+        "all, none, kill, power, pause, isolate, latency, reset, clock, disk, churn, admin";
 
     /// The faults of a list such as `kill,power`.
     pub fn from_list(list: &str) -> Result<Self, String> {
@@ -61,6 +64,7 @@ impl Faults {
                 "latency" => &mut faults.latency,
                 "reset" => &mut faults.reset,
                 "clock" => &mut faults.clock,
+                "disk" => &mut faults.disk,
                 "churn" => &mut faults.churn,
                 "admin" => &mut faults.admin,
                 _ => return Err(format!("{word:?} is not a fault ({})", Self::WORDS)),

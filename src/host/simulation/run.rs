@@ -6,6 +6,7 @@ use super::report::{Judged, Report};
 use super::setting::Work;
 use crate::base::{EventId, Incarnation, ProcessId, SortedMap, Span, Time, TraceRecord};
 use crate::cluster::topic_name;
+use crate::disk::Volume;
 use crate::host::LocalHost;
 use crate::node::{Command, ProcessView, Program};
 use crate::world::check::{Checkers, check_logs, log_end_offsets, unfinished};
@@ -71,6 +72,11 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
         let world = self.host.world();
         let alive = world.specs().filter(|spec| world.is_alive(spec.id));
         alive.filter_map(|spec| Some((spec.name.as_str(), world.view(spec.id)?))).collect()
+    }
+
+    /// The volume of a process.
+    pub fn volume(&self, name: &str) -> Option<&Volume> {
+        self.host.volume(self.host.world().process_named(name)?)
     }
 
     /// Does something; false when it cannot be done now.
@@ -208,6 +214,7 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
         for spec in specs {
             let name = spec.name;
             self.act(Action::PowerOn(name.clone()));
+            self.act(Action::RepairDisk(name.clone()));
             self.act(Action::Heal(name.clone()));
             self.act(Action::Resume(name.clone()));
             if !self.host.world().is_alive(spec.id) {
@@ -258,7 +265,8 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
                 .map(|spec| spec.name.clone())
                 .collect();
             let views: Vec<&ProcessView> = self.views().into_iter().map(|(_, view)| view).collect();
-            let mut left = unfinished(self.brokers(), &views, &before, self.checkers.led_on());
+            let mut left =
+                unfinished(self.brokers(), &views, &before, &self.checkers.may_stay_short());
             before = log_end_offsets(&views);
             left.extend(stopped.iter().map(|name| format!("{name} does not run")));
             if left.is_empty() || self.clock() >= last {

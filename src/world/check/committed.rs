@@ -15,8 +15,9 @@ pub struct ConsistentCommittedData {
     leaders: SortedMap<TopicPartition, (BrokerId, i32, i64)>,
     /// The highest one that any leader ever had.
     highest: SortedMap<TopicPartition, i64>,
-    /// The epoch of the last unclean election: who has not heard of it holds another history.
-    unclean: SortedMap<TopicPartition, i32>,
+    /// The epoch in which records were last lost: who has not heard of it holds another history.
+    /// Whether the loss is excused is for others to judge.
+    lossy: SortedMap<TopicPartition, i32>,
 }
 
 impl ConsistentCommittedData {
@@ -28,7 +29,10 @@ impl ConsistentCommittedData {
     ) {
         let mut violation = |rule, text| found.push(Violation { at: record.at, rule, text });
         match &record.event {
-            TraceEvent::BecameLeader { partition, broker, leader_epoch, .. } => {
+            TraceEvent::BecameLeader { partition, broker, leader_epoch, start_offset } => {
+                if self.highest.get(partition).is_some_and(|highest| start_offset < highest) {
+                    self.lossy.insert(partition.clone(), *leader_epoch);
+                }
                 let known = self.leaders.entry(partition.clone()).or_insert((*broker, -1, 0));
                 if known.1 < *leader_epoch {
                     *known = (*broker, *leader_epoch, 0);
@@ -40,7 +44,7 @@ impl ConsistentCommittedData {
                 reason: ElectionReason::Unclean,
                 ..
             } => {
-                self.unclean.insert(partition.clone(), *leader_epoch);
+                self.lossy.insert(partition.clone(), *leader_epoch);
             }
             TraceEvent::HighWatermarkAdvanced { partition, broker, to, leader: true, .. } => {
                 let highest = self.highest.entry(partition.clone()).or_default();
@@ -130,8 +134,8 @@ impl ConsistentCommittedData {
                 if !replica.is_leader && !replica.isr.contains(&broker.broker_id) {
                     continue;
                 }
-                let unclean = self.unclean.get(&replica.partition).copied().unwrap_or(-1);
-                if excused.contains(&replica.partition) || replica.leader_epoch < unclean {
+                let lossy = self.lossy.get(&replica.partition).copied().unwrap_or(-1);
+                if excused.contains(&replica.partition) || replica.leader_epoch < lossy {
                     continue;
                 }
                 let known = batches.entry(&replica.partition).or_default();

@@ -15,7 +15,7 @@ pub struct NoAckedLoss {
     audited: SortedMap<TopicPartition, SortedMap<i64, u64>>,
     /// Which broker a process is, as its own events tell.
     brokers: SortedMap<ProcessId, BrokerId>,
-    /// Replicas whose log a power cut cut and which were not in sync again since.
+    /// Replicas whose log a power cut cut, or of which a disk spoiled something, and which were not in sync again since.
     cut: SortedSet<(TopicPartition, BrokerId)>,
     /// Until when a partition may have lost something: the latest excusing election.
     excuses: SortedMap<TopicPartition, EventId>,
@@ -78,6 +78,10 @@ impl NoAckedLoss {
                 for broker in added {
                     self.cut.remove(&(partition.clone(), *broker));
                 }
+            }
+            // A disk gave something else back than what was written.
+            TraceEvent::LogRecovered { partition, broker, bytes_dropped: 1.., .. } => {
+                self.cut.insert((partition.clone(), *broker));
             }
             TraceEvent::FileCut { process, file, .. } => {
                 if let (Some(partition), Some(broker)) =

@@ -3,6 +3,7 @@
 
 mod committed;
 mod ensemble;
+mod given_up;
 mod histories;
 mod idempotence;
 mod leaders;
@@ -25,6 +26,8 @@ pub(in crate::world) use loss::partition_of;
 pub use owners::OneOwnerPerGeneration;
 pub use queue::QueueDelivery;
 pub use sessions::{SessionHistories, WORKLOAD_LOGGER};
+
+use given_up::GivenUp;
 
 use crate::base::{ProcessId, SortedSet, Time, TopicPartition, TraceEvent, TraceRecord};
 use crate::node::ProcessView;
@@ -138,6 +141,7 @@ pub struct Checkers {
     /// Panics, with their messages.
     pub crashes: Vec<Violation>,
     loss: NoAckedLoss,
+    given_up: GivenUp,
     idempotence: NoDuplicateFromIdempotent,
     leaders: SingleLeader,
     committed: ConsistentCommittedData,
@@ -157,6 +161,7 @@ impl Checkers {
         }
         let found = &mut self.violations;
         self.loss.see(record, found);
+        self.given_up.see(record);
         let is_audit = matches!(&record.event, TraceEvent::RecordConsumed { group, .. } if group == Self::AUDIT_GROUP);
         self.idempotence.see(record, is_audit);
         self.leaders.see(record, found);
@@ -182,6 +187,12 @@ impl Checkers {
     /// never find together with it in that epoch (what KIP-966 mends in KRaft).
     pub fn led_on(&self) -> &SortedSet<TopicPartition> {
         self.loss.led_on()
+    }
+
+    /// Partitions that need not converge: those of [`Checkers::led_on`], and those of which Kafka gave
+    /// up an ISR change for good.
+    pub fn may_stay_short(&self) -> SortedSet<TopicPartition> {
+        self.led_on().iter().chain(self.given_up.partitions()).cloned().collect()
     }
 
     /// Group whose consumers read everything at the end, for [`Checkers::conclude`].
