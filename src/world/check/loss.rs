@@ -16,7 +16,9 @@ pub struct NoAckedLoss {
     /// Which broker a process is, as its own events tell.
     brokers: SortedMap<ProcessId, BrokerId>,
     /// Replicas whose log a power cut cut, or of which a disk spoiled something, and which were not in sync again since.
-    cut: SortedSet<(TopicPartition, BrokerId)>,
+    /// The value says whether the replica has followed since: before, whoever finds it in sync has
+    /// asked for that before the cut (KIP-903).
+    cut: SortedMap<(TopicPartition, BrokerId), bool>,
     /// Until when a partition may have lost something: the latest excusing election.
     excuses: SortedMap<TopicPartition, EventId>,
     excused: u64,
@@ -42,7 +44,7 @@ impl NoAckedLoss {
                 let before = records.insert(*offset, acknowledged);
                 let excused = self.excuses.get(partition).copied().unwrap_or_default();
                 if let Some(before) = before.filter(|before| before.checksum != *checksum) {
-                    if before.event < excused {
+                    if before.event < excused || self.led_on.contains(partition) {
                         self.excused += 1;
                     } else {
                         let text = format!("{partition}@{offset} was acknowledged for two records");
@@ -55,13 +57,16 @@ impl NoAckedLoss {
             {
                 self.audited.entry(partition.clone()).or_default().insert(*offset, *checksum);
             }
-            TraceEvent::BecameFollower { broker, .. } => {
+            TraceEvent::BecameFollower { partition, broker, .. } => {
                 self.note_broker(record, *broker);
+                if let Some(followed) = self.cut.get_mut(&(partition.clone(), *broker)) {
+                    *followed = true;
+                }
             }
             TraceEvent::BecameLeader { partition, broker, leader_epoch, .. } => {
                 self.note_broker(record, *broker);
                 let before = self.led.insert((partition.clone(), *leader_epoch), *broker);
-                if self.cut.contains(&(partition.clone(), *broker)) {
+                if self.is_cut(partition, *broker) {
                     self.excuses.insert(partition.clone(), record.id);
                     if before == Some(*broker) {
                         self.led_on.insert(partition.clone());
@@ -69,25 +74,28 @@ impl NoAckedLoss {
                 }
             }
             TraceEvent::LeaderElected { partition, leader, reason, .. } => {
-                let lost = self.cut.contains(&(partition.clone(), *leader));
+                let lost = self.is_cut(partition, *leader);
                 if *reason == ElectionReason::Unclean || lost {
                     self.excuses.insert(partition.clone(), record.id);
                 }
             }
             TraceEvent::IsrExpanded { partition, added, .. } => {
                 for broker in added {
-                    self.cut.remove(&(partition.clone(), *broker));
+                    let replica = (partition.clone(), *broker);
+                    if self.cut.get(&replica) == Some(&true) {
+                        self.cut.remove(&replica);
+                    }
                 }
             }
             // A disk gave something else back than what was written.
             TraceEvent::LogRecovered { partition, broker, bytes_dropped: 1.., .. } => {
-                self.cut.insert((partition.clone(), *broker));
+                self.cut.insert((partition.clone(), *broker), false);
             }
             TraceEvent::FileCut { process, file, .. } => {
                 if let (Some(partition), Some(broker)) =
                     (partition_of(file), self.brokers.get(process))
                 {
-                    self.cut.insert((partition, *broker));
+                    self.cut.insert((partition, *broker), false);
                 }
             }
             _ => {}
@@ -109,7 +117,7 @@ impl NoAckedLoss {
                 if read == Some(acknowledged.checksum) {
                     continue;
                 }
-                if acknowledged.event < excused {
+                if acknowledged.event < excused || self.led_on.contains(partition) {
                     self.excused += 1;
                     continue;
                 }
@@ -131,7 +139,7 @@ impl NoAckedLoss {
 
     /// Whether a power cut took something from the log of `broker` since it was last in sync.
     pub(super) fn is_cut(&self, partition: &TopicPartition, broker: BrokerId) -> bool {
-        self.cut.contains(&(partition.clone(), broker))
+        self.cut.contains_key(&(partition.clone(), broker))
     }
 
     pub(super) fn led_on(&self) -> &SortedSet<TopicPartition> {

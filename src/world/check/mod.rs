@@ -176,7 +176,9 @@ impl Checkers {
     pub fn look(&mut self, at: Time, views: &[&ProcessView]) {
         let (excused, found) = (self.loss.led_on(), &mut self.violations);
         self.committed.look(at, views, excused, found);
-        let is_cut = |partition: &TopicPartition, broker| self.loss.is_cut(partition, broker);
+        let is_cut = |partition: &TopicPartition, broker| {
+            self.loss.is_cut(partition, broker) || excused.contains(partition)
+        };
         ConsistentCommittedData::look_at_isr(at, views, is_cut, found);
         AgreedTransactions::look(at, views, &mut self.violations);
     }
