@@ -121,7 +121,7 @@ impl PartitionLog {
         log.log_start_offset = start.log_start_offset.max(log.segments[0].base_offset());
         // What was read back from the disk is on the disk.
         log.recovery_point = log.log_end_offset();
-        log.epochs.truncate_from_end(log.log_end_offset() + 1);
+        log.epochs.truncate_from_end(log.log_end_offset());
         log.epochs.truncate_from_start(log.log_start_offset);
         if log.epochs.entries() != stored {
             log.write_epochs(volume)?;

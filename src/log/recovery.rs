@@ -82,8 +82,13 @@ pub(super) fn load_segments(
     let mut report = RecoveryReport { checked: !start.is_clean, ..RecoveryReport::default() };
     let swap_offsets = remove_temporary_files(volume, dir)?;
     let mut loader = Loader { volume, dir, config, start, epochs, segments: Vec::new() };
-    for base_offset in segment_offsets(loader.volume, dir) {
-        loader.load(base_offset, &mut report)?;
+    let offsets = segment_offsets(loader.volume, dir);
+    for (place, base_offset) in offsets.iter().enumerate() {
+        // The segment with the recovery point and all behind it, by their names: what they hold is
+        // not to be believed yet.
+        let next = offsets.get(place + 1);
+        let is_unflushed = !start.is_clean && next.is_none_or(|next| *next > start.recovery_point);
+        loader.load(*base_offset, is_unflushed, &mut report)?;
     }
     for base_offset in swap_offsets {
         loader.complete_swap(base_offset, &mut report)?;
@@ -102,7 +107,12 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn load(&mut self, base_offset: i64, report: &mut RecoveryReport) -> Result<(), LogError> {
+    fn load(
+        &mut self,
+        base_offset: i64,
+        is_unflushed: bool,
+        report: &mut RecoveryReport,
+    ) -> Result<(), LogError> {
         let now_ms = self.start.now.as_millis();
         let (mut segment, is_whole) =
             Segment::open(self.volume, self.dir, base_offset, "", self.config, now_ms);
@@ -123,8 +133,6 @@ impl Loader<'_> {
         if !has_indexes {
             report.line(LogLevel::Error, format!("Could not find offset index file corresponding to log file {path}, recovering segment and rebuilding index files..."));
         }
-        let is_unflushed =
-            !self.start.is_clean && segment.end_offset() >= self.start.recovery_point;
         if is_unflushed {
             report.line(LogLevel::Info, format!("Recovering unflushed segment {base_offset}"));
         }

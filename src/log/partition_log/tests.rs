@@ -89,6 +89,37 @@ fn appends_get_offsets_epochs_and_segments_and_come_back() {
     }
 }
 
+/// What was appended in an epoch and lost says nothing of that epoch any more: a follower that has
+/// records of it must be told to give them up.
+#[test]
+fn an_epoch_that_began_where_the_log_ends_is_forgotten_at_a_start() {
+    let mut volume = Volume::default();
+    let (mut log, _) = open(&mut volume, true);
+    for (value, epoch) in [("a", 0), ("b", 1)] {
+        lead(&mut log, &mut volume, &batch(&[value]), epoch).expect("room");
+    }
+    assert_eq!(log.leader_epochs().entries(), [(0, 0), (1, 1)]);
+    let (file, size) = (segments_of(&volume)[0].to_owned(), batch(&["a"]).len() as u64);
+    volume.truncate(&file, size).expect("a good disk");
+    let (again, _) = open(&mut volume, false);
+    assert_eq!((again.log_end_offset(), again.leader_epochs().entries()), (1, &[(0, 0)][..]));
+}
+
+#[test]
+fn a_spoiled_batch_at_the_end_is_found_whatever_it_says_of_its_offsets() {
+    let mut volume = Volume::default();
+    let (mut log, _) = open(&mut volume, true);
+    for value in ["a", "b"] {
+        lead(&mut log, &mut volume, &batch(&[value]), 0).expect("room");
+    }
+    // The highest byte of the last batch's last offset delta.
+    let (file, size) = (segments_of(&volume)[0].to_owned(), batch(&["a"]).len() as u64);
+    volume.suffer(&crate::disk::DiskFault::Corrupt { file, position: size + 23 });
+    let (again, report) = open(&mut volume, false);
+    assert_eq!((report.bytes_dropped, again.log_end_offset()), (size, 1));
+    assert_eq!(values(&again, &volume), [(0, 0, "a".to_owned())]);
+}
+
 #[test]
 fn reads_return_whole_batches_below_the_bound() {
     let mut volume = Volume::default();

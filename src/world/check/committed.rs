@@ -34,7 +34,8 @@ impl ConsistentCommittedData {
                     self.lossy.insert(partition.clone(), *leader_epoch);
                 }
                 let known = self.leaders.entry(partition.clone()).or_insert((*broker, -1, 0));
-                if known.1 < *leader_epoch {
+                // A leader that was restarted leads on in its epoch, from its last checkpoint.
+                if known.1 <= *leader_epoch {
                     *known = (*broker, *leader_epoch, 0);
                 }
             }

@@ -22,6 +22,9 @@ pub struct NoAckedLoss {
     /// Until when a partition may have lost something: the latest excusing election.
     excuses: SortedMap<TopicPartition, EventId>,
     excused: u64,
+    /// Who believes to lead. A leader that has not heard of an election that excuses losses goes on
+    /// acknowledging what will be lost.
+    leading: SortedSet<(TopicPartition, BrokerId)>,
     /// Who led in which epoch.
     led: SortedMap<(TopicPartition, i32), BrokerId>,
     /// Partitions whose leader led on in its epoch after a power cut had cut its log.
@@ -62,9 +65,15 @@ impl NoAckedLoss {
                 if let Some(followed) = self.cut.get_mut(&(partition.clone(), *broker)) {
                     *followed = true;
                 }
+                if self.leading.remove(&(partition.clone(), *broker))
+                    && let Some(excused) = self.excuses.get_mut(partition)
+                {
+                    *excused = record.id;
+                }
             }
             TraceEvent::BecameLeader { partition, broker, leader_epoch, .. } => {
                 self.note_broker(record, *broker);
+                self.leading.insert((partition.clone(), *broker));
                 let before = self.led.insert((partition.clone(), *leader_epoch), *broker);
                 if self.is_cut(partition, *broker) {
                     self.excuses.insert(partition.clone(), record.id);
