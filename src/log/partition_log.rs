@@ -125,6 +125,7 @@ impl PartitionLog {
         log.epochs.truncate_from_start(log.log_start_offset);
         if log.epochs.entries() != stored {
             log.write_epochs(volume)?;
+            report.epochs_changed = true;
         } else if volume.len(&log.epochs_file()).is_none() {
             volume.append(&log.epochs_file(), &[])?;
         }

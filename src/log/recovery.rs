@@ -61,6 +61,8 @@ pub struct RecoveryReport {
     pub checked: bool,
     /// Bytes cut off at the end.
     pub bytes_dropped: u64,
+    /// The leader epochs are others than were stored, and are to be synced.
+    pub epochs_changed: bool,
     /// Kafka's log lines.
     pub lines: Vec<(LogLevel, String)>,
 }

@@ -61,6 +61,9 @@ impl ReplicaManager {
                 log.segments().len()
             );
             self.changes.info(LOG_MANAGER, text);
+            if report.epochs_changed {
+                self.changes.to_sync.insert(log.epochs_file());
+            }
             if report.checked {
                 self.changes.trace(TraceEvent::LogRecovered {
                     partition: partition.clone(),

@@ -341,6 +341,7 @@ impl ReplicaManager {
             let name = format!("{id}/partition.metadata");
             if volume.read(&name) != Some(metadata.as_bytes()) {
                 volume.replace(&name, metadata.as_bytes())?;
+                self.changes.to_sync.insert(name);
             }
         }
         let say = |changes: &mut Changes, text: &str| {

@@ -101,7 +101,8 @@ fn an_epoch_that_began_where_the_log_ends_is_forgotten_at_a_start() {
     assert_eq!(log.leader_epochs().entries(), [(0, 0), (1, 1)]);
     let (file, size) = (segments_of(&volume)[0].to_owned(), batch(&["a"]).len() as u64);
     volume.truncate(&file, size).expect("a good disk");
-    let (again, _) = open(&mut volume, false);
+    let (again, report) = open(&mut volume, false);
+    assert!(report.epochs_changed);
     assert_eq!((again.log_end_offset(), again.leader_epochs().entries()), (1, &[(0, 0)][..]));
 }
 

@@ -4,7 +4,7 @@
 use super::{Checkers, Violation};
 use crate::base::trace::ElectionReason;
 use crate::base::{
-    BrokerId, EventId, ProcessId, SortedMap, SortedSet, Time, TopicPartition, TraceEvent,
+    BrokerId, EventId, ProcessId, SortedMap, SortedSet, Span, Time, TopicPartition, TraceEvent,
     TraceRecord,
 };
 
@@ -20,7 +20,7 @@ pub struct NoAckedLoss {
     /// asked for that before the cut (KIP-903).
     cut: SortedMap<(TopicPartition, BrokerId), bool>,
     /// Until when a partition may have lost something: the latest excusing election.
-    excuses: SortedMap<TopicPartition, EventId>,
+    excuses: SortedMap<TopicPartition, Excuse>,
     excused: u64,
     /// Who believes to lead. A leader that has not heard of an election that excuses losses goes on
     /// acknowledging what will be lost.
@@ -34,7 +34,25 @@ pub struct NoAckedLoss {
 struct Acknowledged {
     checksum: u64,
     event: EventId,
+    at: Time,
 }
+
+/// Losses of what was acknowledged by then are excused.
+#[derive(Clone, Copy, Default)]
+struct Excuse {
+    event: EventId,
+    /// What an old leader acknowledged may still have been on its way to the producer.
+    until: Time,
+}
+
+impl Excuse {
+    fn covers(self, acknowledged: &Acknowledged) -> bool {
+        acknowledged.event < self.event || acknowledged.at < self.until
+    }
+}
+
+/// How long an answer is under way at most.
+const ANSWER_MAX: Span = Span::from_secs(5);
 
 impl NoAckedLoss {
     pub(super) fn see(&mut self, record: &TraceRecord, found: &mut Vec<Violation>) {
@@ -42,12 +60,13 @@ impl NoAckedLoss {
             TraceEvent::RecordAcknowledged { partition, offset, acks: -1, checksum, .. }
                 if *offset >= 0 =>
             {
-                let acknowledged = Acknowledged { checksum: *checksum, event: record.id };
+                let acknowledged =
+                    Acknowledged { checksum: *checksum, event: record.id, at: record.at };
                 let records = self.acknowledged.entry(partition.clone()).or_default();
                 let before = records.insert(*offset, acknowledged);
                 let excused = self.excuses.get(partition).copied().unwrap_or_default();
                 if let Some(before) = before.filter(|before| before.checksum != *checksum) {
-                    if before.event < excused || self.led_on.contains(partition) {
+                    if excused.covers(&before) || self.led_on.contains(partition) {
                         self.excused += 1;
                     } else {
                         let text = format!("{partition}@{offset} was acknowledged for two records");
@@ -66,9 +85,9 @@ impl NoAckedLoss {
                     *followed = true;
                 }
                 if self.leading.remove(&(partition.clone(), *broker))
-                    && let Some(excused) = self.excuses.get_mut(partition)
+                    && let Some(excuse) = self.excuses.get_mut(partition)
                 {
-                    *excused = record.id;
+                    *excuse = Excuse { event: record.id, until: record.at + ANSWER_MAX };
                 }
             }
             TraceEvent::BecameLeader { partition, broker, leader_epoch, .. } => {
@@ -76,7 +95,7 @@ impl NoAckedLoss {
                 self.leading.insert((partition.clone(), *broker));
                 let before = self.led.insert((partition.clone(), *leader_epoch), *broker);
                 if self.is_cut(partition, *broker) {
-                    self.excuses.insert(partition.clone(), record.id);
+                    self.excuse(partition, record);
                     if before == Some(*broker) {
                         self.led_on.insert(partition.clone());
                     }
@@ -85,7 +104,7 @@ impl NoAckedLoss {
             TraceEvent::LeaderElected { partition, leader, reason, .. } => {
                 let lost = self.is_cut(partition, *leader);
                 if *reason == ElectionReason::Unclean || lost {
-                    self.excuses.insert(partition.clone(), record.id);
+                    self.excuse(partition, record);
                 }
             }
             TraceEvent::IsrExpanded { partition, added, .. } => {
@@ -111,6 +130,11 @@ impl NoAckedLoss {
         }
     }
 
+    fn excuse(&mut self, partition: &TopicPartition, record: &TraceRecord) {
+        let excuse = self.excuses.entry(partition.clone()).or_default();
+        excuse.event = record.id;
+    }
+
     fn note_broker(&mut self, record: &TraceRecord, broker: BrokerId) {
         if let Some(process) = record.source {
             self.brokers.insert(process, broker);
@@ -126,7 +150,7 @@ impl NoAckedLoss {
                 if read == Some(acknowledged.checksum) {
                     continue;
                 }
-                if acknowledged.event < excused || self.led_on.contains(partition) {
+                if excused.covers(acknowledged) || self.led_on.contains(partition) {
                     self.excused += 1;
                     continue;
                 }
