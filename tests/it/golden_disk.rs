@@ -63,6 +63,31 @@ fn open(volume: &mut Volume, id: &TopicPartition, is_clean: bool) -> PartitionLo
     log
 }
 
+/// The leader epochs that are stored, with their start offsets.
+fn stored_epochs(volume: &Volume, id: &TopicPartition) -> Vec<(i32, i64)> {
+    let file = volume.read(&format!("{id}/leader-epoch-checkpoint")).unwrap_or_default();
+    let text = String::from_utf8_lossy(file).into_owned();
+    let entries = text.lines().skip(2).filter_map(|line| line.split_once(' '));
+    entries
+        .map(|(epoch, start)| (epoch.parse().unwrap_or(-1), start.parse().unwrap_or(-1)))
+        .collect()
+}
+
+/// The last stored epoch begins again, if nothing was written in it: a start forgets it
+/// (`LeaderEpochFileCache.truncateFromEnd`), and the next leadership brings it back.
+fn begin_last_epoch(log: &mut PartitionLog, volume: &mut Volume, golden: &Volume) {
+    if let Some((epoch, start)) = stored_epochs(golden, log.partition()).last().copied()
+        && start == log.log_end_offset()
+    {
+        assert!(
+            log.leader_epochs().latest().is_none_or(|latest| latest < epoch),
+            "{}",
+            log.partition()
+        );
+        log.assign_epoch_start(volume, epoch).expect("a good disk");
+    }
+}
+
 /// The files under `prefix` with their bytes.
 fn files(volume: &Volume, prefix: &str) -> SortedMap<String, Vec<u8>> {
     let names = volume.list(prefix);
@@ -90,6 +115,7 @@ fn every_log_opens_and_is_left_as_it_was() {
         let mut log = open(&mut volume, &id, true);
         assert_eq!(Some(&log.log_end_offset()), ends.get(&id), "{id}");
         assert_eq!(log.log_start_offset(), if topic == "small-segments" { 50 } else { 0 });
+        begin_last_epoch(&mut log, &mut volume, &golden(1));
         log.close(&mut volume).expect("a good disk");
     }
     assert_eq!(files(&volume, ""), before);
@@ -105,7 +131,8 @@ fn an_unclean_start_writes_the_same_indexes() {
     for (topic, partition) in PARTITIONS {
         let id = TopicPartition::new(topic, partition);
         let mut volume = golden_of(&id);
-        open(&mut volume, &id, false);
+        let mut log = open(&mut volume, &id, false);
+        begin_last_epoch(&mut log, &mut volume, &golden_of(&id));
         assert_same_files(&golden_of(&id), &volume, &id);
     }
 }
@@ -140,9 +167,7 @@ fn a_leader_writes_the_same_bytes() {
         let (start, reason) =
             (original.log_start_offset(), StartOffsetReason::ClientRecordDeletion);
         log.maybe_increment_log_start_offset(&mut volume, start, reason).expect("a good disk");
-        if let Some(epoch) = original.leader_epochs().latest() {
-            log.assign_epoch_start(&mut volume, epoch).expect("a good disk");
-        }
+        begin_last_epoch(&mut log, &mut volume, &golden);
         log.close(&mut volume).expect("a good disk");
         assert_same_files(&golden, &volume, &id);
     }
