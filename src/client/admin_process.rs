@@ -1,5 +1,5 @@
-//! An admin client as a process: it creates topics through the controller, and answers in the words
-//! of `kafka-topics.sh`.
+//! An admin client as a process: it has the controller create, alter and delete topics, and answers in
+//! the words of `kafka-topics.sh` and `kafka-reassign-partitions.sh`.
 //!
 //! In Kafka: org.apache.kafka.clients.admin.KafkaAdminClient, kafka.admin.TopicCommand.
 
@@ -10,10 +10,11 @@ use crate::network::{NetworkClient, NetworkConfig, NetworkEvent};
 use crate::node::view::AdminView;
 use crate::node::{Command, ConfigError, Ctx, Input, Process, ProcessSpec, ProcessView};
 use crate::wire::ErrorCode;
-use crate::wire::kafka::{
-    AnyResponse, CreatableTopic, CreateTopicsRequest, CreateTopicsResponse, CreateableTopicConfig,
-};
+use crate::wire::kafka::AnyResponse;
+use call::{Call, What};
 use std::collections::VecDeque;
+
+mod call;
 
 /// How many outcomes the view holds.
 const OUTCOMES_SHOWN_MAX: usize = 32;
@@ -22,18 +23,6 @@ const OUTCOMES_SHOWN_MAX: usize = 32;
 enum Tag {
     Metadata,
     Call(u64),
-}
-
-/// A command under way.
-#[derive(Debug)]
-struct Call {
-    command: u64,
-    topic: CreatableTopic,
-    deadline: Time,
-    /// Not tried before this time.
-    not_before: Time,
-    in_flight: bool,
-    last_error: Option<ErrorCode>,
 }
 
 /// The process.
@@ -81,21 +70,14 @@ impl AdminProcess {
     }
 
     fn on_command(&mut self, command: u64, what: Command, ctx: &mut Ctx<'_>) {
-        let Command::CreateTopic { topic, partitions, replication_factor, configs } = what else {
-            self.finish(command, Err("An admin client only creates topics.".to_owned()), ctx);
+        let Some(what) = What::of(what) else {
+            let text = "An admin client only creates, alters and deletes topics.".to_owned();
+            self.finish(command, Err(text), ctx);
             return;
-        };
-        let config = |(name, value)| CreateableTopicConfig { name, value: Some(value) };
-        let topic = CreatableTopic {
-            name: topic,
-            num_partitions: partitions,
-            replication_factor,
-            assignments: Vec::new(),
-            configs: configs.into_iter().map(config).collect(),
         };
         let call = Call {
             command,
-            topic,
+            what,
             deadline: ctx.now() + self.api_timeout,
             not_before: ctx.now(),
             in_flight: false,
@@ -126,11 +108,8 @@ impl AdminProcess {
                                 ctx,
                             );
                         }
-                        (Tag::Call(id), AnyResponse::CreateTopics(response)) => {
-                            self.on_created(id, &response, ctx);
-                        }
                         (Tag::Metadata, _) => self.metadata.on_failure(),
-                        (Tag::Call(id), _) => self.retry(id, ErrorCode::UNKNOWN_SERVER_ERROR, ctx),
+                        (Tag::Call(id), response) => self.on_answer(id, &response, ctx),
                     }
                 }
                 NetworkEvent::Failed { tag: Tag::Metadata, .. } => self.metadata.on_failure(),
@@ -143,18 +122,16 @@ impl AdminProcess {
         }
     }
 
-    fn on_created(&mut self, id: u64, response: &CreateTopicsResponse, ctx: &mut Ctx<'_>) {
+    fn on_answer(&mut self, id: u64, response: &AnyResponse, ctx: &mut Ctx<'_>) {
         let Some(call) = self.calls.get(&id) else { return };
-        let answer = response.topics.iter().find(|topic| topic.name == call.topic.name);
-        let error = answer.map_or(ErrorCode::UNKNOWN_SERVER_ERROR, |answer| answer.error_code);
+        let (error, message) = call.what.verdict(response);
         if error == ErrorCode::NOT_CONTROLLER {
             self.retry(id, error, ctx);
             return;
         }
         let outcome = if error.is_ok() {
-            Ok(format!("Created topic {}.", call.topic.name))
+            Ok(call.what.done())
         } else {
-            let message = answer.and_then(|answer| answer.error_message.clone());
             let message = message.filter(|message| !message.is_empty());
             let message = message.unwrap_or_else(|| error.message().to_owned());
             Err(format!("{}: {message}", error.name()))
@@ -182,8 +159,10 @@ impl AdminProcess {
             if let Some(call) = self.calls.remove(&id) {
                 let cause = call.last_error.map_or("REQUEST_TIMED_OUT", ErrorCode::name);
                 let waited_ms = self.api_timeout.as_millis();
-                let text =
-                    format!("{cause}: The call createTopics timed out after {waited_ms} ms.");
+                let text = format!(
+                    "{cause}: The call {} timed out after {waited_ms} ms.",
+                    call.what.name()
+                );
                 self.finish(call.command, Err(text), ctx);
             }
         }
@@ -194,8 +173,7 @@ impl AdminProcess {
                     continue;
                 }
                 call.in_flight = true;
-                let topics = vec![call.topic.clone()];
-                let request = CreateTopicsRequest { topics, timeout_ms, validate_only: false };
+                let request = call.what.request(timeout_ms);
                 self.network.send(controller, request, Tag::Call(*id), ctx);
             }
         } else if !self.calls.is_empty() {

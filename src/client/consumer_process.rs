@@ -64,7 +64,8 @@ impl ConsumerProcess {
             Command::Consumer(command) => return self.consumer.command(id, command, ctx),
             Command::Produce { .. }
             | Command::ProduceEvery { .. }
-            | Command::CreateTopic { .. } => {
+            | Command::CreateTopic { .. }
+            | Command::Admin(_) => {
                 Err("A consumer does not send records or create topics.".to_owned())
             }
         };

@@ -164,7 +164,10 @@ impl ProducerProcess {
                 self.generate(topic, interval_us, keys, ctx);
                 ctx.answer(id, Ok(sentence));
             }
-            Command::CreateTopic { .. } | Command::Seek { .. } | Command::Consumer(_) => {
+            Command::CreateTopic { .. }
+            | Command::Admin(_)
+            | Command::Seek { .. }
+            | Command::Consumer(_) => {
                 ctx.answer(id, Err("A producer only takes records.".to_owned()));
             }
         }

@@ -1,6 +1,6 @@
 //! What can happen to a process.
 
-use super::ConsumerCommand;
+use super::{AdminCommand, ConsumerCommand};
 use crate::base::{Cause, ConnId, Endpoint, Incarnation, Time};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -115,6 +115,8 @@ pub enum Command {
         /// The offset of the next record to read.
         offset: i64,
     },
+    /// Admin: whatever else is to be done with topics.
+    Admin(AdminCommand),
     /// Consumer: whatever else its application may want.
     Consumer(ConsumerCommand),
 }

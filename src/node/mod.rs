@@ -2,7 +2,8 @@
 //! effects out, nothing else. Whoever runs it (tests, the conductor, a worker, the gateway) applies
 //! its effects; whoever looks at it sees its view.
 
-pub mod consumer_command;
+pub mod admin_command;
+mod consumer_command;
 pub mod effect;
 pub mod input;
 pub mod process;
@@ -10,6 +11,7 @@ pub mod runner;
 pub mod spec;
 pub mod view;
 
+pub use admin_command::AdminCommand;
 pub use consumer_command::{ConsumerCommand, CrashPoint};
 pub use effect::{Effect, Emission, ExitReason};
 pub use input::{CloseReason, Command, Input, LinkInput, OutgoingRecord, TimedInput};

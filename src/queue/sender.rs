@@ -102,7 +102,10 @@ impl QueueSender {
                 self.generator = Some((every, ctx.now()));
                 ctx.answer(id, Ok(format!("Sending every {every}.")));
             }
-            Command::CreateTopic { .. } | Command::Seek { .. } | Command::Consumer(_) => {
+            Command::CreateTopic { .. }
+            | Command::Admin(_)
+            | Command::Seek { .. }
+            | Command::Consumer(_) => {
                 ctx.answer(id, Err("A queue has no topics and no offsets.".to_owned()));
             }
         }

@@ -433,7 +433,7 @@ fn takes(program: Program, command: &Command) -> bool {
         Command::Produce { .. } | Command::ProduceEvery { .. } => {
             matches!(program, Program::Producer | Program::QueueSender)
         }
-        Command::CreateTopic { .. } => program == Program::Admin,
+        Command::CreateTopic { .. } | Command::Admin(_) => program == Program::Admin,
         Command::Seek { .. } | Command::Consumer(_) => program == Program::Consumer,
     }
 }

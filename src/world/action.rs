@@ -2,6 +2,7 @@
 //! timed, logged and replayed; each has the words in which the terminal, the gateway's script and
 //! `window.kafkarium.act` give it.
 
+mod admin_words;
 mod consumer_words;
 mod parse;
 #[cfg(test)]
@@ -200,6 +201,7 @@ fn write_command(f: &mut fmt::Formatter<'_>, command: &Command) -> fmt::Result {
         Command::Seek { topic, partition, offset } => {
             write!(f, "seek {} {partition} {offset}", Quoted(topic))
         }
+        Command::Admin(command) => admin_words::write(f, command),
         Command::Consumer(command) => consumer_words::write(f, command),
     }
 }

@@ -4,8 +4,9 @@
 use super::faults::Faults;
 use super::run::Run;
 use super::setting;
-use crate::base::{Rng, Span, Time, TraceRecord};
-use crate::node::{Command, ProcessView, Program};
+use crate::base::{Rng, Span, Time, TopicPartition, TraceRecord};
+use crate::cluster::topic_name;
+use crate::node::{AdminCommand, Command, ProcessView, Program};
 use crate::wire::batch::Batches;
 use crate::world::Action;
 
@@ -57,7 +58,6 @@ pub(super) struct Chaos {
     /// Longest time until a fault is undone, in µs.
     repair_max: u64,
     most_at_once: usize,
-    topics_made: usize,
 }
 
 impl Chaos {
@@ -100,7 +100,6 @@ impl Chaos {
             repair_max: *rng.pick(&[1_000_000, 8_000_000, 30_000_000]).unwrap_or(&8_000_000),
             most_at_once: *rng.pick(&[1, 2, 5]).unwrap_or(&1),
             rng,
-            topics_made: 0,
         }
     }
 
@@ -265,17 +264,43 @@ impl Chaos {
         Some((Action::Stop(name.clone()), vec![Action::Restart(name)]))
     }
 
-    /// A topic is created.
+    /// A topic is created, altered or deleted. Nobody writes to those that are deleted.
     fn administration<W: FnMut(&TraceRecord)>(&mut self, run: &Run<W>) -> Option<Fault> {
-        if self.topics_made >= TOPICS_MAX {
-            return None;
-        }
-        self.topics_made += 1;
         let brokers = run.world().specs().filter(|spec| spec.program == Program::Broker).count();
-        let name = format!("extra-{}", self.topics_made);
-        let command: Command = setting::topic(&name, brokers, &mut self.rng);
+        let extra = format!("extra-{}", self.rng.between(1, TOPICS_MAX as u64));
+        let partitions = led_partitions(run);
+        let command = match self.rng.below(5) {
+            0 => Command::Admin(AdminCommand::DeleteTopic(extra)),
+            1 => {
+                let topic = self.rng.pick(&partitions).map_or(extra, |known| known.topic.clone());
+                let count = self.rng.between(1, 8) as i32;
+                Command::Admin(AdminCommand::CreatePartitions { topic, count })
+            }
+            2 | 3 => {
+                let partition = self.rng.pick(&partitions)?.clone();
+                let mut left: Vec<i32> = (1..=brokers as i32).collect();
+                let mut replicas = Vec::new();
+                for _ in 0..self.rng.between(0, brokers.min(3) as u64) {
+                    replicas.push(left.swap_remove(self.rng.below(left.len() as u64) as usize));
+                }
+                Command::Admin(AdminCommand::Reassign { partition, replicas })
+            }
+            _ => setting::topic(&extra, brokers, &mut self.rng),
+        };
         Some((Action::Tell { process: super::run::ADMIN.to_owned(), command }, Vec::new()))
     }
+}
+
+/// Partitions of topics of users, as their leaders show them.
+fn led_partitions<W: FnMut(&TraceRecord)>(run: &Run<W>) -> Vec<TopicPartition> {
+    let views = run.views().into_iter();
+    let brokers = views.filter_map(|(_, view)| match view {
+        ProcessView::Broker(broker) => Some(broker),
+        _ => None,
+    });
+    let led = brokers.flat_map(|broker| &broker.replicas).filter(|replica| replica.is_leader);
+    let partitions = led.map(|replica| replica.partition.clone());
+    partitions.filter(|partition| !topic_name::is_internal(&partition.topic)).collect()
 }
 
 /// One of `items` with a chance in proportion to its weight.

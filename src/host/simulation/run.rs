@@ -220,7 +220,7 @@ impl<W: FnMut(&TraceRecord)> Run<W> {
             if !self.host.world().is_alive(spec.id) {
                 self.act(Action::Restart(name.clone()));
             }
-            if spec.program == Program::Producer {
+            if matches!(spec.program, Program::Producer | Program::QueueSender) {
                 let (topic, interval_us, keys) = ("orders".to_owned(), 0, Vec::new());
                 let command = Command::ProduceEvery { topic, interval_us, keys };
                 self.act(Action::Tell { process: name, command });

@@ -40,8 +40,9 @@ impl Setting {
         let count = pick(&mut rng, [1, 1, 2, 3]);
         let names: Vec<&str> = TOPICS.into_iter().take(count).collect();
         let topics = names.iter().map(|name| topic(name, brokers, &mut rng)).collect();
-        let work = producers(&mut config, &names, &mut rng);
+        let mut work = producers(&mut config, &names, &mut rng);
         consumers(&mut config, &names, &mut rng);
+        work.extend(queue(&mut config, &mut rng));
         Self { config, topics, work }
     }
 }
@@ -116,6 +117,11 @@ fn producers(config: &mut WorldConfig, topics: &[&str], rng: &mut Rng) -> Vec<Wo
             ("batch.size", pick(rng, ["16384", "16384", "200"])),
             ("request.timeout.ms", pick(rng, ["30000", "5000", "2000"])),
         ];
+        // Some give up soon; the time-outs within must be shorter.
+        let own = own.into_iter().chain(
+            (own[5].1 != "30000" && taste.chance(300)).then_some(("delivery.timeout.ms", "6000")),
+        );
+        let own: Vec<(&str, &str)> = own.collect();
         let name = format!("producer-{producer}");
         config.client(&name, Program::Producer, &own);
         let command = Command::ProduceEvery {
@@ -126,6 +132,24 @@ fn producers(config: &mut WorldConfig, topics: &[&str], rng: &mut Rng) -> Vec<Wo
         work.push(Work { producer: name, command });
     }
     work
+}
+
+/// Sometimes a queue server stands beside the cluster, and suffers as it does.
+fn queue(config: &mut WorldConfig, rng: &mut Rng) -> Option<Work> {
+    if !rng.chance(150) {
+        return None;
+    }
+    config.client("queue-1", Program::Queue, &[]);
+    let processing = pick(rng, ["0", "50", "1000"]);
+    for receiver in 1..=rng.between(1, 3) {
+        let name = format!("queue-receiver-{receiver}");
+        config.client(&name, Program::QueueReceiver, &[("processing.time.ms", processing)]);
+    }
+    let producer = "queue-sender-1".to_owned();
+    config.client(&producer, Program::QueueSender, &[]);
+    let interval_us = pick(rng, [50, 300]) * 1_000;
+    let command = Command::ProduceEvery { topic: "queue".to_owned(), interval_us, keys: vec![] };
+    Some(Work { producer, command })
 }
 
 fn consumers(config: &mut WorldConfig, topics: &[&str], rng: &mut Rng) {

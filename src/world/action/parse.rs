@@ -82,12 +82,15 @@ impl Line {
             let offset = self.next("an offset")?.number()?;
             return Ok(Command::Seek { topic, partition, offset });
         }
+        if let Some(command) = self.admin_command(&verb.text()?)? {
+            return Ok(Command::Admin(command));
+        }
         if let Some(command) = self.consumer_command(&verb.text()?)? {
             return Ok(Command::Consumer(command));
         }
         Err(verb.bad(
-            "is not a command: produce, create-topic; for consumers seek, seek-to, pause, resume, \
-             commit, subscribe, subscribe-pattern, assign, unsubscribe, offsets-for-times, \
+            "is not a command: produce, create-topic, delete-topic, create-partitions, reassign; \
+             for consumers seek, seek-to, pause, resume, commit, subscribe, subscribe-pattern, assign, unsubscribe, offsets-for-times, \
              positions, process-for, crash-after",
         ))
     }

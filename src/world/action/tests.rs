@@ -1,6 +1,6 @@
 use super::*;
 use crate::base::TopicPartition;
-use crate::node::{ConsumerCommand, CrashPoint, OutgoingRecord};
+use crate::node::{AdminCommand, ConsumerCommand, CrashPoint, OutgoingRecord};
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -90,6 +90,11 @@ fn a_wrong_word_is_named() {
         ("tell p produce every 1.2345 topic=t", "1.2345"),
         ("tell p produce every 5", "5"),
         ("tell p create-topic t partitions=many", "many"),
+        ("tell a delete-topic", "delete-topic"),
+        ("tell a delete-topic t u", "u"),
+        ("tell a create-partitions t many", "many"),
+        ("tell a reassign orders 1", "orders"),
+        ("tell a reassign orders-0 1 two", "two"),
         ("tell c seek-to middle", "middle"),
         ("tell c pause orders", "orders"),
         ("tell c commit", "commit"),
@@ -162,7 +167,18 @@ fn command() -> impl Strategy<Value = Command> {
             partition,
             offset
         }),
+        admin_command().prop_map(Command::Admin),
         consumer_command().prop_map(Command::Consumer),
+    ]
+}
+
+fn admin_command() -> impl Strategy<Value = AdminCommand> {
+    use AdminCommand as A;
+    prop_oneof![
+        text().prop_map(A::DeleteTopic),
+        (text(), any::<i32>()).prop_map(|(topic, count)| A::CreatePartitions { topic, count }),
+        (partition(), prop::collection::vec(any::<i32>(), 0..4))
+            .prop_map(|(partition, replicas)| A::Reassign { partition, replicas }),
     ]
 }
 

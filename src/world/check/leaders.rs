@@ -38,6 +38,11 @@ impl SingleLeader {
                     violation("SingleLeader", text);
                 }
             }
+            // A topic of the same name begins anew.
+            TraceEvent::TopicDeleted { topic } => {
+                self.epochs.retain(|partition, _| partition.topic != *topic);
+                self.leaders.retain(|(partition, _), _| partition.topic != *topic);
+            }
             TraceEvent::ControllerElected { broker, epoch } => {
                 let controller = self.controllers.entry(*epoch).or_insert(*broker);
                 if controller != broker {
