@@ -15,6 +15,7 @@ pub fn test(args: &[String]) -> Result<(), Failure> {
     let outcome = match args {
         [] => lint()
             .and_then(|()| native(&mut tally))
+            .and_then(|()| simulate::test())
             .and_then(|()| clients::test(&mut tally))
             .and_then(|()| wasm(&mut tally))
             .and_then(|()| e2e(&mut tally)),

@@ -27,7 +27,7 @@ pub const MUTANTS: [(Mutant, Finder); 21] = [
     (Mutant::KeepLeaderEpoch, Finder::Cluster("MonotonicEpoch")),
     (Mutant::KeepControllerEpoch, Finder::Cluster("SingleController")),
     (Mutant::AssignEverythingToAll, Finder::Cluster("OneOwnerPerGeneration")),
-    (Mutant::FencedMemberCommits, Finder::Cluster("CommitsGoForward")),
+    (Mutant::FencedMemberCommits, Finder::Cluster("FencedCommitsNothing")),
     (Mutant::CommitToFirstPartition, Finder::Cluster("CommitsGoForward")),
     (Mutant::ForgetCommittedOffsets, Finder::Cluster("CommittedIsNotReadAgain")),
     (Mutant::CommitAhead, Finder::Cluster("NoSkip")),
