@@ -186,6 +186,6 @@ impl AdminManager {
             .values()
             .filter_map(|job| job.delay.deadline.map(|at| (at, job.work.timeout_reason())));
         let (at, reason) = deadlines.min()?;
-        Some(Wakeup { at, reason: reason.to_owned() })
+        Some(Wakeup { at, reason: reason.into() })
     }
 }
