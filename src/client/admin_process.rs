@@ -124,7 +124,7 @@ impl AdminProcess {
 
     fn on_answer(&mut self, id: u64, response: &AnyResponse, ctx: &mut Ctx<'_>) {
         let Some(call) = self.calls.get(&id) else { return };
-        let (error, message) = call.what.verdict(response);
+        let (error, message) = What::verdict(response);
         if error == ErrorCode::NOT_CONTROLLER {
             self.retry(id, error, ctx);
             return;

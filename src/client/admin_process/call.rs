@@ -93,7 +93,7 @@ impl What {
     }
 
     /// Kafka's verdict in `response`, with a message of its own if there is one.
-    pub fn verdict(&self, response: &AnyResponse) -> (ErrorCode, Option<String>) {
+    pub fn verdict(response: &AnyResponse) -> (ErrorCode, Option<String>) {
         let verdict = match response {
             AnyResponse::CreateTopics(response) => {
                 let first = response.topics.first();

@@ -192,7 +192,9 @@ impl Chaos {
         let name = self.name_of(Target::Broker, run)?;
         let volume = run.volume(&name)?;
         let unsynced = |file: &str| (volume.durable_len(file), volume.len(file).unwrap_or(0));
-        let logs = volume.list("").filter(|file| file.ends_with(".log") && file.contains('/'));
+        let logs = volume
+            .list("")
+            .filter(|file| file.contains('/') && file.strip_suffix(".log").is_some());
         let torn: Vec<&str> = logs.filter(|file| unsynced(file).0 < unsynced(file).1).collect();
         let file = (*self.rng.pick(&torn)?).to_owned();
         let (from, to) = unsynced(&file);
