@@ -30,7 +30,7 @@ pub fn inspect(ui: &Ui, seen: &Inspected<'_>, id: ProcessId) -> Html {
     ];
     if let Some(wakeup) = card.wakeup.as_ref().filter(|_| status.is_alive()) {
         rows.push(("Next by itself", clock_text(wakeup.at, picture.epoch)));
-        rows.push(("because of", wakeup.reason.clone()));
+        rows.push(("because of", wakeup.reason.to_string()));
     }
     html! { <>
         { title(card.name.clone(), "", below) }
@@ -177,7 +177,8 @@ fn consumer(ui: &Ui, seen: &Inspected<'_>, view: &ConsumerView) -> Html {
                 <td class="e">{ number(owned.lag) }</td></tr>
         }
     });
-    let newest = view.records.iter().rev().take(12).map(|(partition, record)| {
+    let newest = view.records.iter().rev().take(12).map(|record| {
+        let (partition, record) = record.as_ref();
         let mark = seen.keys.mark(record.key.as_deref());
         html! {
             <div key={format!("{partition}@{}", record.offset)} class={classes!("rowi", mark.class())}>

@@ -53,7 +53,8 @@ fn find<'a>(
     let card = seen.shown.picture.processes.iter().find(|card| card.id == process)?;
     let replica =
         broker_view(card)?.replicas.iter().find(|replica| replica.partition == *partition)?;
-    replica.records.iter().find(|record| record.offset == offset)
+    let mut records = replica.records.iter().map(std::rc::Rc::as_ref);
+    records.find(|record| record.offset == offset)
 }
 
 fn copies(
