@@ -1,8 +1,9 @@
 //! `cargo xtask bench` and `cargo xtask sweep`: hand over to the programs that measure and search.
 
 use crate::Failure;
+use crate::chromium::Chromium;
 use crate::process::{cargo, project_root, run};
-use crate::{build, chromium, clients, size};
+use crate::{build, chromium, clients, size, tools};
 
 /// Prints one JSON object a line: the size of each file of the page, what it costs in a
 /// browser, then what the native benches print.
@@ -25,10 +26,22 @@ pub fn bench(args: &[String]) -> Result<(), Failure> {
     in_browser.env("KAFKARIUM_DIST", &dist);
     chromium.tell(&mut in_browser);
     run(&mut in_browser)?;
+    log_in_browser(&chromium)?;
     if project_root().join("benches").is_dir() {
         run(cargo().args(["bench", "--locked", "--"]).args(args))?;
     }
     clients::bench()
+}
+
+/// The bench of the log as wasm.
+fn log_in_browser(chromium: &Chromium) -> Result<(), Failure> {
+    let mut bench = cargo();
+    bench.args(["test", "--locked", "--release", "--target", "wasm32-unknown-unknown"]);
+    bench.args(["--test", "web_log_speed", "--", "--include-ignored", "--nocapture"]);
+    tools::set_up()?.on_path(&mut bench);
+    chromium.tell(&mut bench);
+    bench.env("WASM_BINDGEN_TEST_TIMEOUT", "180");
+    run(&mut bench)
 }
 
 /// Runs the simulator with these arguments.
