@@ -133,7 +133,7 @@ impl Chaos {
         }
     }
 
-    fn fault<W: FnMut(&TraceRecord)>(&mut self, run: &Run<W>) -> Option<Fault> {
+    fn fault<W: FnMut(&TraceRecord)>(&mut self, run: &mut Run<W>) -> Option<Fault> {
         let kind = weighted(&mut self.rng, &self.kinds)?;
         if kind == Kind::Churn {
             return self.churn(run);
@@ -188,7 +188,7 @@ impl Chaos {
     /// A broker is killed, and what it had not synced of a log reads otherwise when it comes back.
     /// What was synced is not looked at again at a start, and would stay broken for ever; so would a
     /// batch's offset and leader epoch, which its checksum does not cover.
-    fn corruption<W: FnMut(&TraceRecord)>(&mut self, run: &Run<W>) -> Option<Fault> {
+    fn corruption<W: FnMut(&TraceRecord)>(&mut self, run: &mut Run<W>) -> Option<Fault> {
         let name = self.name_of(Target::Broker, run)?;
         let volume = run.volume(&name)?;
         let unsynced = |file: &str| (volume.durable_len(file), volume.len(file).unwrap_or(0));
@@ -209,7 +209,7 @@ impl Chaos {
         let (first, last) = *self.rng.pick(&places)?;
         let position = self.rng.between(first as u64, last as u64);
         let corrupt = Action::Corrupt { process: name.clone(), file, position };
-        Some((Action::Kill(name.clone()), vec![corrupt, Action::Restart(name)]))
+        run.act(Action::Kill(name.clone())).then_some((corrupt, vec![Action::Restart(name)]))
     }
 
     fn name_of<W: FnMut(&TraceRecord)>(&mut self, target: Target, run: &Run<W>) -> Option<String> {

@@ -1,7 +1,9 @@
 //! NoDuplicateFromIdempotent: what idempotent producers sent is in the log once, and what was
 //! acknowledged stands in the order in which it was sent, whatever was sent again.
 //!
-//! Kafka 2.8 itself breaks this promise in one case, which is excused: a snapshot of the producer
+//! Kafka 2.8 itself breaks this promise in two cases, which are excused. A producer that gives a batch up
+//! for `delivery.timeout.ms` begins new sequences, and sends again what else was under way with those
+//! (`Sender.completeBatch`, `TransactionManager.handleFailedBatch`). And a snapshot of the producer
 //! state holds the last batch of each producer only (`ProducerStateManager.writeSnapshot`), and a
 //! leader that read its state from there knows no more of the four batches before it. A retry of one
 //! of those is out of order for it, and the producer begins new sequences and sends it again.
@@ -64,6 +66,9 @@ impl NoDuplicateFromIdempotent {
             TraceEvent::RecordRetried { record: number, partition, error } => {
                 self.excuse(source, *number, partition, error);
             }
+            TraceEvent::RecordFailed { record: number, .. } => {
+                self.give_up(source, *number);
+            }
             TraceEvent::RecordSent { record: number, partition, checksum, .. } => {
                 let open = self.open.entry((source, partition.clone())).or_default();
                 open.insert(*number, (record.at, *checksum));
@@ -99,8 +104,28 @@ impl NoDuplicateFromIdempotent {
         if open.get(&number).is_none_or(|(sent, _)| *sent >= forgotten) {
             return;
         }
-        for (_, checksum) in open.values() {
-            if let Some(alike) = self.records.get_mut(&(partition.clone(), *checksum)) {
+        let checksums = open.values().map(|(_, checksum)| *checksum).collect();
+        self.doubt(partition, checksums);
+    }
+
+    /// A producer gave a record up: whatever else it has under way to that partition gets new
+    /// sequences.
+    fn give_up(&mut self, source: ProcessId, number: u64) {
+        let its = self.open.iter_mut().filter(|((producer, _), _)| *producer == source);
+        let Some(((_, partition), open)) =
+            its.into_iter().find(|(_, open)| open.contains_key(&number))
+        else {
+            return;
+        };
+        open.remove(&number);
+        let (partition, open) = (partition.clone(), open.values());
+        let checksums = open.map(|(_, checksum)| *checksum).collect();
+        self.doubt(&partition, checksums);
+    }
+
+    fn doubt(&mut self, partition: &TopicPartition, checksums: Vec<u64>) {
+        for checksum in checksums {
+            if let Some(alike) = self.records.get_mut(&(partition.clone(), checksum)) {
                 alike.is_doubtful = true;
             }
         }
