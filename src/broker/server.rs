@@ -33,8 +33,9 @@ use crate::base::trace::LogLevel;
 use crate::base::{BrokerId, ConnId, Span, Time};
 use crate::cluster::{BrokerConfig, DynamicBrokerConfig};
 use crate::disk::DiskError;
+use crate::log::dump::dump;
 use crate::network::{NetworkClient, NetworkConfig};
-use crate::node::{ConfigError, Ctx, Input, LinkInput, Process, ProcessSpec, ProcessView};
+use crate::node::{Command, ConfigError, Ctx, Input, LinkInput, Process, ProcessSpec, ProcessView};
 use crate::zk_client::ZkClient;
 use apply::ToController;
 use config_changes::ConfigChanges;
@@ -335,6 +336,9 @@ impl Process for Broker {
             Input::Start { .. } => self.start(ctx),
             Input::Wake => self.on_wake(ctx),
             Input::Link(link) => self.on_link(link, ctx),
+            Input::Command { id, command: Command::DumpLog(file) } => {
+                ctx.answer(id, dump(ctx.volume, self.config.log_dir(), &file));
+            }
             Input::Command { id, .. } => {
                 ctx.answer(id, Err("INVALID_REQUEST: A broker takes requests only".to_owned()));
             }

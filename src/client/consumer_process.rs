@@ -65,6 +65,7 @@ impl ConsumerProcess {
             Command::Produce { .. }
             | Command::ProduceEvery { .. }
             | Command::CreateTopic { .. }
+            | Command::DumpLog(_)
             | Command::Admin(_) => {
                 Err("A consumer does not send records or create topics.".to_owned())
             }

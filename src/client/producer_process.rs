@@ -165,6 +165,7 @@ impl ProducerProcess {
                 ctx.answer(id, Ok(sentence));
             }
             Command::CreateTopic { .. }
+            | Command::DumpLog(_)
             | Command::Admin(_)
             | Command::Seek { .. }
             | Command::Consumer(_) => {

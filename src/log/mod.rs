@@ -3,6 +3,7 @@
 
 pub mod checkpoint;
 mod cleaner;
+pub mod dump;
 pub mod leader_epoch_cache;
 pub mod log_config;
 pub mod offset_index;

@@ -296,8 +296,11 @@ impl ProducerStateManager {
 }
 
 /// The offset in the name of a snapshot.
+/// How the names of snapshots end.
+pub(super) const SNAPSHOT: &str = ".snapshot";
+
 fn snapshot_offset(name: &str) -> Option<i64> {
-    name.strip_suffix(".snapshot").filter(|digits| digits.len() == 20)?.parse().ok()
+    name.strip_suffix(SNAPSHOT).filter(|digits| digits.len() == 20)?.parse().ok()
 }
 
 #[cfg(test)]

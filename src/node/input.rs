@@ -115,6 +115,8 @@ pub enum Command {
         /// The offset of the next record to read.
         offset: i64,
     },
+    /// Broker: tell what is in a file of its logs, as `kafka-dump-log.sh` on its machine would.
+    DumpLog(String),
     /// Admin: whatever else is to be done with topics.
     Admin(AdminCommand),
     /// Consumer: whatever else its application may want.

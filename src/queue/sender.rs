@@ -103,6 +103,7 @@ impl QueueSender {
                 ctx.answer(id, Ok(format!("Sending every {every}.")));
             }
             Command::CreateTopic { .. }
+            | Command::DumpLog(_)
             | Command::Admin(_)
             | Command::Seek { .. }
             | Command::Consumer(_) => {

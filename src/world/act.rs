@@ -434,6 +434,7 @@ fn takes(program: Program, command: &Command) -> bool {
             matches!(program, Program::Producer | Program::QueueSender)
         }
         Command::CreateTopic { .. } | Command::Admin(_) => program == Program::Admin,
+        Command::DumpLog(_) => program == Program::Broker,
         Command::Seek { .. } | Command::Consumer(_) => program == Program::Consumer,
     }
 }

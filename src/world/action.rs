@@ -201,6 +201,7 @@ fn write_command(f: &mut fmt::Formatter<'_>, command: &Command) -> fmt::Result {
         Command::Seek { topic, partition, offset } => {
             write!(f, "seek {} {partition} {offset}", Quoted(topic))
         }
+        Command::DumpLog(file) => write!(f, "dump-log {}", Quoted(file)),
         Command::Admin(command) => admin_words::write(f, command),
         Command::Consumer(command) => consumer_words::write(f, command),
     }

@@ -7,6 +7,7 @@ use kafkarium::log::checkpoint::{
     LOG_START_OFFSET, RECOVERY_POINT_OFFSET, REPLICATION_OFFSET, read_offset_checkpoint,
     read_offsets, write_offset_checkpoint,
 };
+use kafkarium::log::dump::dump;
 use kafkarium::log::{AppendOrigin, LogConfig, LogStart, PartitionLog, StartOffsetReason};
 use kafkarium::wire::batch::{Batches, RecordBatchMut};
 use std::fs;
@@ -205,4 +206,25 @@ fn checkpoints_are_written_as_they_were_read() {
         write_offset_checkpoint(&mut volume, name, offsets).expect("room");
         assert_eq!(volume.read(name), golden.read(name), "{name}");
     }
+}
+
+/// What Kafka's own tool says of files of this broker, its decoders of internal topics aside.
+#[test]
+fn files_are_dumped_in_kafkas_words() {
+    let volume = golden(1);
+    let mut count = 0;
+    for entry in fs::read_dir("tests/golden/disk/dump").expect("the recordings") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name");
+        let file = name.replacen("_0", "/0", 1);
+        let told = fs::read(&path).expect("a file");
+        let told = String::from_utf8_lossy(&told);
+        let ours = dump(&volume, "/tmp/kafka-logs-1", &file).expect("a file of a log");
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(lines(&ours), lines(told.trim_end_matches('\n')), "{name}");
+        count += 1;
+    }
+    assert_eq!(count, 9);
+    assert!(dump(&volume, "/", "orders-0/partition.metadata").is_err());
+    assert!(dump(&volume, "/", "nowhere").is_err());
 }

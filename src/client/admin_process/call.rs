@@ -47,6 +47,7 @@ impl What {
             Command::Admin(command) => Some(Self::Alter(command)),
             Command::Produce { .. }
             | Command::ProduceEvery { .. }
+            | Command::DumpLog(_)
             | Command::Seek { .. }
             | Command::Consumer(_) => None,
         }

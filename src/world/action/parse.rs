@@ -76,6 +76,9 @@ impl Line {
         if verb.is("create-topic") {
             return self.create_topic();
         }
+        if verb.is("dump-log") {
+            return Ok(Command::DumpLog(self.next("a file")?.text()?));
+        }
         if verb.is("seek") {
             let topic = self.next("a topic")?.text()?;
             let partition = self.next("a partition")?.number()?;
@@ -89,7 +92,7 @@ impl Line {
             return Ok(Command::Consumer(command));
         }
         Err(verb.bad(
-            "is not a command: produce, create-topic, delete-topic, create-partitions, reassign; \
+            "is not a command: produce, create-topic, delete-topic, create-partitions, reassign, dump-log; \
              for consumers seek, seek-to, pause, resume, commit, subscribe, subscribe-pattern, assign, unsubscribe, offsets-for-times, \
              positions, process-for, crash-after",
         ))

@@ -90,6 +90,7 @@ fn a_wrong_word_is_named() {
         ("tell p produce every 1.2345 topic=t", "1.2345"),
         ("tell p produce every 5", "5"),
         ("tell p create-topic t partitions=many", "many"),
+        ("tell b dump-log", "dump-log"),
         ("tell a delete-topic", "delete-topic"),
         ("tell a delete-topic t u", "u"),
         ("tell a create-partitions t many", "many"),
@@ -167,6 +168,7 @@ fn command() -> impl Strategy<Value = Command> {
             partition,
             offset
         }),
+        text().prop_map(Command::DumpLog),
         admin_command().prop_map(Command::Admin),
         consumer_command().prop_map(Command::Consumer),
     ]
