@@ -44,9 +44,9 @@ struct Poll {
     committed: i64,
     /// The last offset that it read since.
     last: Option<i64>,
-    /// The last offset that it had read when it last connected to a broker. Commits up to there may
-    /// have been under way on a connection that it gave up, and arrive after newer ones.
-    last_on_older_connection: Option<i64>,
+    /// Its position when it last connected to a broker. Commits up to there may have been under way on
+    /// a connection that it gave up, and arrive after newer ones.
+    on_older_connection: i64,
 }
 
 /// What was found, with its time.
@@ -72,7 +72,8 @@ impl ClientHistories {
             (TraceEvent::ConnectionOpened { from, .. }, _) => {
                 let own = self.polls.iter_mut().filter(|((consumer, _), _)| consumer == from);
                 for (_, poll) in own {
-                    poll.last_on_older_connection = poll.last;
+                    let position = poll.last.map_or(poll.committed, |last| last + 1);
+                    poll.on_older_connection = position.max(poll.on_older_connection);
                 }
             }
             (TraceEvent::RecordAcknowledged { partition, offset, .. }, _) if *offset >= 0 => {
@@ -99,8 +100,8 @@ impl ClientHistories {
                 known.members.insert(member.clone(), consumer);
                 for partition in partitions {
                     let committed = known.committed.get(partition).copied().unwrap_or(0);
-                    let poll = Poll { committed, ..Poll::default() };
-                    self.polls.insert((consumer, partition.clone()), poll);
+                    let poll = self.polls.entry((consumer, partition.clone())).or_default();
+                    (poll.committed, poll.last) = (committed, None);
                 }
             }
             (
@@ -207,9 +208,7 @@ impl ClientHistories {
         }
         let consumer = group.members.get(member).copied();
         let poll = consumer.and_then(|consumer| self.polls.get(&(consumer, partition.clone())));
-        let is_late = poll
-            .and_then(|poll| poll.last_on_older_connection)
-            .is_some_and(|last| offset <= last + 1);
+        let is_late = poll.is_some_and(|poll| offset <= poll.on_older_connection);
         if group.excused.contains(partition) {
             return;
         }

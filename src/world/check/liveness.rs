@@ -31,8 +31,13 @@ pub fn unfinished(
         left.push(format!("{controllers} controllers"));
     }
     let mut led = SortedMap::new();
+    let newest = newest_epochs(&brokers);
     for broker in &brokers {
         for replica in broker.replicas.iter().filter(|replica| replica.is_leader) {
+            // A replica that was taken off a broker that did not hear of it leads on for itself.
+            if newest.get(&replica.partition).is_some_and(|newest| replica.leader_epoch < *newest) {
+                continue;
+            }
             led.insert(&replica.partition, replica.high_watermark);
             if excused.contains(&replica.partition) {
                 continue;
@@ -88,6 +93,17 @@ pub fn unfinished(
         }
     }
     left
+}
+
+/// The newest epoch in which somebody believes to lead, by partition.
+fn newest_epochs<'a>(brokers: &[&'a BrokerView]) -> SortedMap<&'a TopicPartition, i32> {
+    let mut newest = SortedMap::new();
+    let replicas = brokers.iter().flat_map(|broker| &broker.replicas);
+    for replica in replicas.filter(|replica| replica.is_leader) {
+        let known = newest.entry(&replica.partition).or_insert(replica.leader_epoch);
+        *known = replica.leader_epoch.max(*known);
+    }
+    newest
 }
 
 /// Where the logs of the leaders end, by partition.

@@ -4,12 +4,15 @@
 
 use super::Violation;
 use crate::base::{SortedMap, TopicPartition, TraceEvent, TraceRecord};
+use crate::cluster::topic_name::is_internal;
 
 /// OneOwnerPerGeneration.
 #[derive(Default)]
 pub struct OneOwnerPerGeneration {
     owners: SortedMap<(String, i32, TopicPartition), String>,
     newest: SortedMap<String, i32>,
+    /// How far each partition of `__consumer_offsets` was committed.
+    kept: SortedMap<TopicPartition, i64>,
     /// Ids that static members had, and their `group.instance.id`.
     instances: SortedMap<String, String>,
 }
@@ -21,6 +24,23 @@ impl OneOwnerPerGeneration {
             if newest.is_some_and(|newest| newest >= *generation) {
                 self.owners.retain(|(owned, _, _), _| owned != group);
             }
+        }
+        match &record.event {
+            TraceEvent::HighWatermarkAdvanced { partition, to, leader: true, .. }
+                if is_internal(&partition.topic) =>
+            {
+                let kept = self.kept.entry(partition.clone()).or_default();
+                *kept = (*kept).max(*to);
+            }
+            TraceEvent::BecameLeader { partition, start_offset, .. } => {
+                // Its groups, and their generations, may be of the past now.
+                if self.kept.get(partition).is_some_and(|kept| start_offset < kept) {
+                    self.kept.insert(partition.clone(), *start_offset);
+                    self.owners.clear();
+                    self.newest.clear();
+                }
+            }
+            _ => {}
         }
         if let TraceEvent::MemberReplaced { instance, old, member, .. } = &record.event {
             // The same member under another id, whatever becomes of the coordinator that says so.

@@ -41,8 +41,9 @@ impl QueueDelivery {
                 if *message < queue.next {
                     violation(format!("message {message}: its id was used before"));
                 }
+                // Those between it had stored when it was killed, and could not tell.
+                queue.stored.extend(queue.next..=*message);
                 queue.next = message + 1;
-                queue.stored.insert(*message);
             }
             TraceEvent::QueueMessageDelivered { message, receiver, .. } => {
                 let queue = self.queues.entry(server).or_default();
@@ -144,6 +145,9 @@ mod tests {
             stored(1),
             restarted(),
             delivered(2, "a"),
+            restarted(),
+            stored(4),
+            delivered(3, "b"),
         ];
         assert_eq!(check(&told), Vec::<String>::new());
     }
