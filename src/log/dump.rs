@@ -25,7 +25,7 @@ pub fn dump(volume: &Volume, log_dir: &str, file: &str) -> Result<String, String
     let mut text = format!("Dumping {log_dir}/{file}\n");
     match (kind, base_offset) {
         (LOG, Some(base_offset)) => {
-            text += &format!("Starting offset: {base_offset}\n");
+            let _ = writeln!(text, "Starting offset: {base_offset}");
             dump_segment(bytes, name, &mut text);
         }
         (INDEX, Some(base_offset)) => dump_offset_index(bytes, base_offset, &mut text),
@@ -56,7 +56,7 @@ fn dump_segment(bytes: &[u8], name: &str, text: &mut String) {
     }
     let left = bytes.len() - batches.position();
     if left > 0 {
-        *text += &format!("Found {left} invalid bytes at the end of {name}\n");
+        let _ = writeln!(text, "Found {left} invalid bytes at the end of {name}");
     }
 }
 

@@ -32,13 +32,13 @@ impl OneOwnerPerGeneration {
                 let kept = self.kept.entry(partition.clone()).or_default();
                 *kept = (*kept).max(*to);
             }
-            TraceEvent::BecameLeader { partition, start_offset, .. } => {
-                // Its groups, and their generations, may be of the past now.
-                if self.kept.get(partition).is_some_and(|kept| start_offset < kept) {
-                    self.kept.insert(partition.clone(), *start_offset);
-                    self.owners.clear();
-                    self.newest.clear();
-                }
+            // Its groups, and their generations, may be of the past now.
+            TraceEvent::BecameLeader { partition, start_offset, .. }
+                if self.kept.get(partition).is_some_and(|kept| start_offset < kept) =>
+            {
+                self.kept.insert(partition.clone(), *start_offset);
+                self.owners.clear();
+                self.newest.clear();
             }
             _ => {}
         }
