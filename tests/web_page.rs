@@ -60,7 +60,7 @@ fn broker(id: i32, log_end: i64) -> ProcessView {
         followers: SortedMap::new(),
         leader_epochs: vec![(3, 0)],
         records: (0..log_end)
-            .map(|offset| record(offset, if offset % 2 == 0 { "anita" } else { MARKUP }))
+            .map(|offset| Rc::new(record(offset, if offset % 2 == 0 { "anita" } else { MARKUP })))
             .collect(),
         batch_crcs: Vec::new(),
         online: true,

@@ -1,4 +1,8 @@
-//! ISR changes that Kafka gives up for good.
+//! Partitions that Kafka gives up for good.
+//!
+//! A move that is cancelled while the old replicas are away leaves a partition whose ISR names none of
+//! its replicas: as long as somebody of the ISR lives, though it has no replica any more, the controller
+//! elects nobody (`PartitionStateMachine.collectUncleanLeaderElectionState`).
 //!
 //! A controller whose connection to ZooKeeper broke while a partition's state was being written writes
 //! it again, and if the first write did arrive the second is refused for its version. It answers the
@@ -6,7 +10,7 @@
 //! (`Partition.handleAlterIsrResponse`): the ISR is full in ZooKeeper, and short for everybody else.
 
 use crate::base::{
-    ProcessId, SortedMap, SortedSet, Span, Time, TopicPartition, TraceEvent, TraceRecord,
+    BrokerId, ProcessId, SortedMap, SortedSet, Span, Time, TopicPartition, TraceEvent, TraceRecord,
 };
 
 /// How long before such an answer the connection broke, at most.
@@ -17,6 +21,8 @@ const RETRIED_WITHIN: Span = Span::from_secs(30);
 pub(super) struct GivenUp {
     disconnected: SortedMap<ProcessId, Time>,
     partitions: SortedSet<TopicPartition>,
+    /// The replicas of partitions that were moved.
+    moved: SortedMap<TopicPartition, Vec<BrokerId>>,
 }
 
 impl GivenUp {
@@ -34,6 +40,16 @@ impl GivenUp {
                 {
                     self.partitions.insert(partition);
                 }
+            }
+            TraceEvent::ReplicasReassigned { partition, replicas, .. } => {
+                self.moved.insert(partition.clone(), replicas.clone());
+            }
+            TraceEvent::PartitionWentOffline { partition, isr, .. }
+                if self.moved.get(partition).is_some_and(|replicas| {
+                    isr.iter().all(|broker| !replicas.contains(broker))
+                }) =>
+            {
+                self.partitions.insert(partition.clone());
             }
             TraceEvent::LeaderElected { partition, .. } => {
                 self.partitions.remove(partition);
@@ -79,6 +95,28 @@ mod tests {
     const BROKE: &str = "[ZooKeeperClient Kafka server] Disconnected.";
     const REFUSED: &str =
         "[Controller id=1] Failed to update ISR to 2,3 for partition a-b-1, bad ZK version.";
+
+    #[test]
+    fn a_moved_partition_without_a_replica_in_its_isr_is_given_up() {
+        let partition = TopicPartition::new("a", 0);
+        let moved = |replica| TraceEvent::ReplicasReassigned {
+            partition: partition.clone(),
+            replicas: vec![BrokerId(replica)],
+            adding: Vec::new(),
+            removing: Vec::new(),
+        };
+        let offline = TraceEvent::PartitionWentOffline {
+            partition: partition.clone(),
+            leader_epoch: 3,
+            isr: vec![BrokerId(2)],
+        };
+        for (replica, is_given_up) in [(2, false), (3, true)] {
+            let mut given_up = GivenUp::default();
+            see(&mut given_up, Time::from_millis(1), moved(replica));
+            see(&mut given_up, Time::from_millis(2), offline.clone());
+            assert_eq!(given_up.partitions().contains(&partition), is_given_up);
+        }
+    }
 
     #[test]
     fn only_after_a_broken_connection_and_until_the_next_election() {

@@ -7,6 +7,7 @@
 //! is not known.
 
 use super::Violation;
+use crate::base::trace::ElectionReason;
 use crate::base::{ProcessId, SortedMap, SortedSet, Time, TopicPartition, TraceEvent, TraceRecord};
 use crate::world::intervals::Intervals;
 
@@ -93,6 +94,15 @@ impl ClientHistories {
                     }
                     Some(_) => {}
                     None => self.on_log_end(partition, *start_offset),
+                }
+            }
+            // Its log may be as long as the old leader's and hold other records.
+            (
+                TraceEvent::LeaderElected { partition, reason: ElectionReason::Unclean, .. },
+                Some(_),
+            ) => {
+                for group in self.groups.values_mut() {
+                    group.excused.insert(partition.clone());
                 }
             }
             (TraceEvent::PartitionsAssigned { group, member, partitions, .. }, Some(consumer)) => {

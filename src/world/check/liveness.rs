@@ -4,8 +4,8 @@ use crate::base::{SortedMap, SortedSet, TopicPartition};
 use crate::node::{ProcessView, view::BrokerView};
 
 /// What has not converged yet, as sentences; nothing once all brokers run, one of them is the
-/// controller, every ISR is full, every group is stable and no consumer lags. Nothing is asked of
-/// the replicas of `excused` partitions. `before` are the log end offsets of some time ago
+/// controller, every partition is led, every ISR is full, every group is stable and no consumer lags.
+/// Nothing is asked of the replicas of `excused` partitions. `before` are the log end offsets of some time ago
 /// ([`log_end_offsets`]): a high watermark must have come that far, for consumers that go on
 /// committing keep it from ever reaching the end.
 pub fn unfinished(
@@ -61,7 +61,7 @@ pub fn unfinished(
     }
     for broker in &brokers {
         for replica in &broker.replicas {
-            if !led.contains_key(&replica.partition) {
+            if !led.contains_key(&replica.partition) && !excused.contains(&replica.partition) {
                 left.push(format!("{} has no leader", replica.partition));
             }
         }
@@ -83,7 +83,7 @@ pub fn unfinished(
                         Some(end) if owned.lag < 0 && owned.position >= 0 => end - owned.position,
                         _ => owned.lag,
                     };
-                    if lag == 0 {
+                    if lag == 0 || (lag < 0 && excused.contains(partition)) {
                         continue;
                     }
                     left.push(format!("{}: {partition} lags {lag}", consumer.client_id));
