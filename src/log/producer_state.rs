@@ -15,9 +15,13 @@ pub use entry::{BATCHES_RETAINED, BatchMetadata, ProducerStateEntry};
 pub use snapshot::{decode_snapshot, encode_snapshot};
 
 use super::LogError;
+use super::segment::{file_name, offset_of};
 use crate::base::{SortedMap, SortedSet, TopicPartition};
 use crate::disk::Volume;
 use crate::wire::batch::{Batches, RecordBatchView};
+
+/// Suffix of a snapshot.
+pub(super) const SNAPSHOT: &str = ".snapshot";
 
 /// What the batches of an append would do, found before they are written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -291,16 +295,13 @@ impl ProducerStateManager {
     }
 
     fn snapshot_file(&self, offset: i64) -> String {
-        format!("{}/{offset:020}.snapshot", self.partition)
+        file_name(&self.partition.to_string(), offset, SNAPSHOT)
     }
 }
 
 /// The offset in the name of a snapshot.
-/// How the names of snapshots end.
-pub(super) const SNAPSHOT: &str = ".snapshot";
-
 fn snapshot_offset(name: &str) -> Option<i64> {
-    name.strip_suffix(SNAPSHOT).filter(|digits| digits.len() == 20)?.parse().ok()
+    offset_of(name.strip_suffix(SNAPSHOT)?)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use super::leader_epoch_cache::LeaderEpochCache;
 use super::log_config::LogConfig;
-use super::segment::{INDEX, LOG, Segment, TIME_INDEX, TRANSACTION_INDEX};
+use super::segment::{INDEX, LOG, Segment, TIME_INDEX, TRANSACTION_INDEX, offset_of};
 use crate::base::Time;
 use crate::base::trace::LogLevel;
 use crate::disk::{DiskError, Volume};
@@ -203,7 +203,7 @@ impl Loader<'_> {
 fn remove_temporary_files(volume: &mut Volume, dir: &str) -> Result<Vec<i64>, LogError> {
     let prefix = format!("{dir}/");
     let names: Vec<String> = volume.list(&prefix).map(str::to_owned).collect();
-    let offset = |name: &str| name.get(prefix.len()..prefix.len() + 20)?.parse::<i64>().ok();
+    let offset = |name: &str| offset_of(name.get(prefix.len()..prefix.len() + 20)?);
     let cleaned = names.iter().filter(|name| name.ends_with(CLEANED));
     let least_cleaned = cleaned.filter_map(|name| offset(name)).min().unwrap_or(i64::MAX);
     let mut swaps = Vec::new();
@@ -230,9 +230,7 @@ fn remove_temporary_files(volume: &mut Volume, dir: &str) -> Result<Vec<i64>, Lo
 /// The base offsets of the `.log` files in `dir`; other names are not segments.
 fn segment_offsets(volume: &Volume, dir: &str) -> Vec<i64> {
     let prefix = format!("{dir}/");
-    let names = volume.list(&prefix).filter_map(|name| {
-        let digits = name[prefix.len()..].strip_suffix(LOG)?;
-        if digits.len() == 20 { digits.parse::<i64>().ok() } else { None }
-    });
+    let names =
+        volume.list(&prefix).filter_map(|name| offset_of(name[prefix.len()..].strip_suffix(LOG)?));
     names.collect()
 }

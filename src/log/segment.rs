@@ -25,6 +25,13 @@ pub fn file_name(dir: &str, base_offset: i64, suffix: &str) -> String {
     format!("{dir}/{base_offset:020}{suffix}")
 }
 
+/// The offset in the name of a file of a log, given without its suffix: exactly twenty digits.
+///
+/// In Kafka: `Log.offsetFromFileName`.
+pub fn offset_of(stem: &str) -> Option<i64> {
+    if stem.len() == 20 { stem.parse().ok() } else { None }
+}
+
 /// What an append brings, as far as a segment must know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Appended {
