@@ -290,9 +290,12 @@ impl Volume {
         file.modified = now;
         file.data = bytes.unwrap_or_default().to_vec();
         file.durable_len = 0;
+        let was_syncing = !file.syncing.is_empty();
         file.syncing.clear();
         self.used += file.data.len() as u64;
-        self.find_next_sync();
+        if was_syncing {
+            self.find_next_sync();
+        }
         self.touch(name, 0);
     }
 
@@ -354,9 +357,6 @@ impl Volume {
     }
 
     fn find_next_sync(&mut self) {
-        if self.next_sync.is_none() {
-            return;
-        }
         let syncing = self.files.values().flat_map(|file| &file.syncing);
         self.next_sync = syncing.map(|(at, _)| *at).min();
     }
@@ -442,8 +442,6 @@ impl Volume {
             file.before.clone_from(&meta.before);
             file.modified = meta.modified;
             self.used += file.data.len() as u64;
-            let next = meta.syncing.iter().map(|(at, _)| *at).chain(self.next_sync);
-            self.next_sync = next.min();
         }
         self.find_next_sync();
     }

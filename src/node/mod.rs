@@ -3,7 +3,7 @@
 //! its effects; whoever looks at it sees its view.
 
 pub mod admin_command;
-mod consumer_command;
+pub mod consumer_command;
 pub mod effect;
 pub mod input;
 pub mod process;

@@ -37,6 +37,9 @@ pub const NO_SEQUENCE: i32 = -1;
 /// Timestamp of a record without one.
 pub const NO_TIMESTAMP: i64 = -1;
 
+/// Where a batch's checksum is; it covers everything behind it.
+pub const CRC_POSITION: usize = at::CRC;
+
 /// Where each field of the header stands.
 mod at {
     pub(super) const LENGTH: usize = 8;

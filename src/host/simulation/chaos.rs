@@ -7,7 +7,7 @@ use super::setting;
 use crate::base::{Rng, Span, Time, TopicPartition, TraceRecord};
 use crate::cluster::topic_name;
 use crate::node::{AdminCommand, Command, ProcessView, Program};
-use crate::wire::batch::Batches;
+use crate::wire::batch::{Batches, CRC_POSITION};
 use crate::world::Action;
 
 /// Kinds of faults.
@@ -39,11 +39,9 @@ enum Target {
     ZooKeeperLeader,
 }
 
-/// What breaks, and what undoes it later, in order.
-type Fault = (Action, Vec<Action>);
+/// What breaks, and what undoes it later, each in order.
+type Fault = (Vec<Action>, Vec<Action>);
 
-/// Where a batch's checksum is; everything behind it is covered.
-const CRC_POSITION: usize = 17;
 /// Most consumers and topics that a run may have.
 const CONSUMERS_MAX: usize = 7;
 const TOPICS_MAX: usize = 5;
@@ -123,8 +121,8 @@ impl Chaos {
             }
             run.until(next);
             if undo.len() < self.most_at_once
-                && let Some((action, repair)) = self.fault(run)
-                && run.act(action)
+                && let Some((breaks, repair)) = self.fault(run)
+                && breaks.into_iter().all(|action| run.act(action))
             {
                 made += 1;
                 let later = Span::from_micros(self.rng.between(1, self.repair_max));
@@ -133,7 +131,7 @@ impl Chaos {
         }
     }
 
-    fn fault<W: FnMut(&TraceRecord)>(&mut self, run: &mut Run<W>) -> Option<Fault> {
+    fn fault<W: FnMut(&TraceRecord)>(&mut self, run: &Run<W>) -> Option<Fault> {
         let kind = weighted(&mut self.rng, &self.kinds)?;
         if kind == Kind::Churn {
             return self.churn(run);
@@ -147,7 +145,7 @@ impl Chaos {
         let target = weighted(&mut self.rng, &self.targets)?;
         let name = self.name_of(target, run)?;
         let again = name.clone();
-        Some(match kind {
+        let (action, repair) = match kind {
             Kind::Kill => (Action::Kill(name), vec![Action::Restart(again)]),
             Kind::Stop => (Action::Stop(name), vec![Action::Restart(again)]),
             Kind::Power => (Action::PowerOff(name), vec![Action::PowerOn(again)]),
@@ -182,13 +180,14 @@ impl Chaos {
                 (action, back)
             }
             Kind::Corrupt | Kind::Churn | Kind::Admin => return None,
-        })
+        };
+        Some((vec![action], repair))
     }
 
     /// A broker is killed, and what it had not synced of a log reads otherwise when it comes back.
     /// What was synced is not looked at again at a start, and would stay broken for ever; so would a
     /// batch's offset and leader epoch, which its checksum does not cover.
-    fn corruption<W: FnMut(&TraceRecord)>(&mut self, run: &mut Run<W>) -> Option<Fault> {
+    fn corruption<W: FnMut(&TraceRecord)>(&mut self, run: &Run<W>) -> Option<Fault> {
         let name = self.name_of(Target::Broker, run)?;
         let volume = run.volume(&name)?;
         let unsynced = |file: &str| (volume.durable_len(file), volume.len(file).unwrap_or(0));
@@ -209,7 +208,7 @@ impl Chaos {
         let (first, last) = *self.rng.pick(&places)?;
         let position = self.rng.between(first as u64, last as u64);
         let corrupt = Action::Corrupt { process: name.clone(), file, position };
-        run.act(Action::Kill(name.clone())).then_some((corrupt, vec![Action::Restart(name)]))
+        Some((vec![Action::Kill(name.clone()), corrupt], vec![Action::Restart(name)]))
     }
 
     fn name_of<W: FnMut(&TraceRecord)>(&mut self, target: Target, run: &Run<W>) -> Option<String> {
@@ -254,16 +253,16 @@ impl Chaos {
             let own =
                 model.properties.0.iter().filter(|(key, _)| !of_model.contains(&key.as_str()));
             return Some((
-                Action::Spawn {
+                vec![Action::Spawn {
                     name: format!("consumer-{}", consumers.len() + 1),
                     program: Program::Consumer.word().to_owned(),
                     properties: own.map(|(key, value)| (key.clone(), value.clone())).collect(),
-                },
+                }],
                 Vec::new(),
             ));
         }
         let name = model.name.clone();
-        Some((Action::Stop(name.clone()), vec![Action::Restart(name)]))
+        Some((vec![Action::Stop(name.clone())], vec![Action::Restart(name)]))
     }
 
     /// A topic is created, altered or deleted. Nobody writes to those that are deleted.
@@ -289,7 +288,7 @@ impl Chaos {
             }
             _ => setting::topic(&extra, brokers, &mut self.rng),
         };
-        Some((Action::Tell { process: super::run::ADMIN.to_owned(), command }, Vec::new()))
+        Some((vec![Action::Tell { process: super::run::ADMIN.to_owned(), command }], Vec::new()))
     }
 }
 

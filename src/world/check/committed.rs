@@ -2,10 +2,10 @@
 //! them, and no consumer at or above them.
 
 use super::Violation;
+use super::liveness::{newest_leaders, replicas};
 use crate::base::trace::ElectionReason;
 use crate::base::{BrokerId, SortedMap, SortedSet, Time, TopicPartition, TraceEvent, TraceRecord};
 use crate::node::ProcessView;
-use crate::node::view::ReplicaView;
 
 /// MonotonicHighWatermark, ConsistentCommittedData, HighWatermarkInIsr, and reads below the high
 /// watermark.
@@ -83,22 +83,8 @@ impl ConsistentCommittedData {
         is_cut: impl Fn(&TopicPartition, BrokerId) -> bool,
         found: &mut Vec<Violation>,
     ) {
-        let replicas: Vec<(i32, &ReplicaView)> = views
-            .iter()
-            .filter_map(|view| match view {
-                ProcessView::Broker(broker) => Some(broker),
-                _ => None,
-            })
-            .flat_map(|broker| broker.replicas.iter().map(|replica| (broker.broker_id, replica)))
-            .collect();
-        let mut leaders: SortedMap<&TopicPartition, &ReplicaView> = SortedMap::new();
-        for (_, replica) in replicas.iter().filter(|(_, replica)| replica.is_leader) {
-            let newest = leaders.entry(&replica.partition).or_insert(replica);
-            if newest.leader_epoch < replica.leader_epoch {
-                *newest = replica;
-            }
-        }
-        for (broker, replica) in replicas {
+        let leaders = newest_leaders(views);
+        for (broker, replica) in replicas(views) {
             let Some(leader) = leaders.get(&replica.partition) else { continue };
             let is_in_sync = leader.isr.contains(&broker) && leader.leader != broker;
             let partition = &replica.partition;

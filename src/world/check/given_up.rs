@@ -75,7 +75,7 @@ fn refused(text: &str) -> Option<TopicPartition> {
 mod tests {
     use super::*;
     use crate::base::trace::{ElectionReason, LogLevel};
-    use crate::base::{BrokerId, Cause, EventId};
+    use crate::base::{Cause, EventId};
 
     fn told(events: &[(u64, &str)]) -> GivenUp {
         let mut given_up = GivenUp::default();

@@ -7,12 +7,10 @@
 //! is not known.
 
 use super::Violation;
+use super::offsets_topic::{GROUP_METADATA_TOPIC_NAME, OffsetsTopic};
 use crate::base::trace::ElectionReason;
 use crate::base::{ProcessId, SortedMap, SortedSet, Time, TopicPartition, TraceEvent, TraceRecord};
 use crate::world::intervals::Intervals;
-
-/// Where groups keep their offsets (kafka.common.internals.Topic).
-const GROUP_METADATA_TOPIC_NAME: &str = "__consumer_offsets";
 
 /// ClientHistories.
 #[derive(Default)]
@@ -22,8 +20,7 @@ pub struct ClientHistories {
     groups: SortedMap<String, Group>,
     /// Where each consumer is in each of its partitions.
     polls: SortedMap<(ProcessId, TopicPartition), Poll>,
-    /// How far each partition of `__consumer_offsets` was committed.
-    offsets_kept: SortedMap<TopicPartition, i64>,
+    offsets: OffsetsTopic,
 }
 
 #[derive(Default)]
@@ -66,6 +63,9 @@ impl ClientHistories {
     /// Takes the next event.
     pub fn see(&mut self, record: &TraceRecord, found: &mut Vec<Violation>) {
         let mut findings = Findings { at: record.at, found };
+        if self.offsets.loses(&record.event) {
+            self.on_offsets_lost();
+        }
         match (&record.event, record.source) {
             (TraceEvent::ProcessStarted { process, .. }, _) => {
                 self.polls.retain(|(consumer, _), _| consumer != process);
@@ -80,21 +80,10 @@ impl ClientHistories {
             (TraceEvent::RecordAcknowledged { partition, offset, .. }, _) if *offset >= 0 => {
                 self.acknowledged.entry(partition.clone()).or_default().insert(*offset);
             }
-            (TraceEvent::HighWatermarkAdvanced { partition, to, leader: true, .. }, _)
-                if partition.topic == GROUP_METADATA_TOPIC_NAME =>
+            (TraceEvent::BecameLeader { partition, start_offset, .. }, _)
+                if partition.topic != GROUP_METADATA_TOPIC_NAME =>
             {
-                let kept = self.offsets_kept.entry(partition.clone()).or_default();
-                *kept = (*kept).max(*to);
-            }
-            (TraceEvent::BecameLeader { partition, start_offset, .. }, _) => {
-                match self.offsets_kept.get_mut(partition) {
-                    Some(kept) if *kept > *start_offset => {
-                        *kept = *start_offset;
-                        self.on_offsets_lost();
-                    }
-                    Some(_) => {}
-                    None => self.on_log_end(partition, *start_offset),
-                }
+                self.on_log_end(partition, *start_offset);
             }
             // Its log may be as long as the old leader's and hold other records.
             (

@@ -1,13 +1,14 @@
 //! Liveness: after all faults have healed, everything converges.
 
 use crate::base::{SortedMap, SortedSet, TopicPartition};
-use crate::node::{ProcessView, view::BrokerView};
+use crate::node::ProcessView;
+use crate::node::view::{BrokerView, ReplicaView};
 
 /// What has not converged yet, as sentences; nothing once all brokers run, one of them is the
 /// controller, every partition is led, every ISR is full, every group is stable and no consumer lags.
-/// Nothing is asked of the replicas of `excused` partitions. `before` are the log end offsets of some time ago
-/// ([`log_end_offsets`]): a high watermark must have come that far, for consumers that go on
-/// committing keep it from ever reaching the end.
+/// Nothing is asked of the replicas of `excused` partitions. `before` are the log end offsets of
+/// some time ago ([`log_end_offsets`]): a high watermark must have come that far, for consumers that
+/// go on committing keep it from ever reaching the end.
 pub fn unfinished(
     brokers_expected: usize,
     views: &[&ProcessView],
@@ -31,11 +32,11 @@ pub fn unfinished(
         left.push(format!("{controllers} controllers"));
     }
     let mut led = SortedMap::new();
-    let newest = newest_epochs(&brokers);
+    // A replica that was taken off a broker that did not hear of it leads on for itself.
+    let newest = newest_leaders(views);
     for broker in &brokers {
         for replica in broker.replicas.iter().filter(|replica| replica.is_leader) {
-            // A replica that was taken off a broker that did not hear of it leads on for itself.
-            if newest.get(&replica.partition).is_some_and(|newest| replica.leader_epoch < *newest) {
+            if newest[&replica.partition].leader_epoch > replica.leader_epoch {
                 continue;
             }
             led.insert(&replica.partition, replica.high_watermark);
@@ -95,24 +96,33 @@ pub fn unfinished(
     left
 }
 
-/// The newest epoch in which somebody believes to lead, by partition.
-fn newest_epochs<'a>(brokers: &[&'a BrokerView]) -> SortedMap<&'a TopicPartition, i32> {
-    let mut newest = SortedMap::new();
-    let replicas = brokers.iter().flat_map(|broker| &broker.replicas);
-    for replica in replicas.filter(|replica| replica.is_leader) {
-        let known = newest.entry(&replica.partition).or_insert(replica.leader_epoch);
-        *known = replica.leader_epoch.max(*known);
+/// Who leads in the newest epoch, by partition. Others may believe to lead in older ones.
+pub(super) fn newest_leaders<'a>(
+    views: &[&'a ProcessView],
+) -> SortedMap<&'a TopicPartition, &'a ReplicaView> {
+    let mut leaders: SortedMap<&TopicPartition, &ReplicaView> = SortedMap::new();
+    for (_, replica) in replicas(views).filter(|(_, replica)| replica.is_leader) {
+        let newest = leaders.entry(&replica.partition).or_insert(replica);
+        if newest.leader_epoch < replica.leader_epoch {
+            *newest = replica;
+        }
     }
-    newest
+    leaders
 }
 
-/// Where the logs of the leaders end, by partition.
-pub fn log_end_offsets(views: &[&ProcessView]) -> SortedMap<TopicPartition, i64> {
+/// All replicas that are shown, with their brokers.
+pub(super) fn replicas<'a>(
+    views: &[&'a ProcessView],
+) -> impl Iterator<Item = (i32, &'a ReplicaView)> {
     let brokers = views.iter().filter_map(|view| match view {
         ProcessView::Broker(broker) => Some(broker),
         _ => None,
     });
-    let replicas = brokers.flat_map(|broker| &broker.replicas);
-    let leaders = replicas.filter(|replica| replica.is_leader);
+    brokers.flat_map(|broker| broker.replicas.iter().map(|replica| (broker.broker_id, replica)))
+}
+
+/// Where the logs of the leaders end, by partition.
+pub fn log_end_offsets(views: &[&ProcessView]) -> SortedMap<TopicPartition, i64> {
+    let leaders = replicas(views).map(|(_, replica)| replica).filter(|replica| replica.is_leader);
     leaders.map(|replica| (replica.partition.clone(), replica.log_end_offset)).collect()
 }

@@ -10,6 +10,7 @@ mod leaders;
 mod liveness;
 mod logs;
 mod loss;
+mod offsets_topic;
 mod owners;
 mod queue;
 mod sessions;

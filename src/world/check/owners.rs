@@ -3,16 +3,15 @@
 //! begin anew, and so does this checker.
 
 use super::Violation;
+use super::offsets_topic::OffsetsTopic;
 use crate::base::{SortedMap, TopicPartition, TraceEvent, TraceRecord};
-use crate::cluster::topic_name::is_internal;
 
 /// OneOwnerPerGeneration.
 #[derive(Default)]
 pub struct OneOwnerPerGeneration {
     owners: SortedMap<(String, i32, TopicPartition), String>,
     newest: SortedMap<String, i32>,
-    /// How far each partition of `__consumer_offsets` was committed.
-    kept: SortedMap<TopicPartition, i64>,
+    offsets: OffsetsTopic,
     /// Ids that static members had, and their `group.instance.id`.
     instances: SortedMap<String, String>,
 }
@@ -25,22 +24,10 @@ impl OneOwnerPerGeneration {
                 self.owners.retain(|(owned, _, _), _| owned != group);
             }
         }
-        match &record.event {
-            TraceEvent::HighWatermarkAdvanced { partition, to, leader: true, .. }
-                if is_internal(&partition.topic) =>
-            {
-                let kept = self.kept.entry(partition.clone()).or_default();
-                *kept = (*kept).max(*to);
-            }
-            // Its groups, and their generations, may be of the past now.
-            TraceEvent::BecameLeader { partition, start_offset, .. }
-                if self.kept.get(partition).is_some_and(|kept| start_offset < kept) =>
-            {
-                self.kept.insert(partition.clone(), *start_offset);
-                self.owners.clear();
-                self.newest.clear();
-            }
-            _ => {}
+        if self.offsets.loses(&record.event) {
+            // Groups, and their generations, may be of the past now.
+            self.owners.clear();
+            self.newest.clear();
         }
         if let TraceEvent::MemberReplaced { instance, old, member, .. } = &record.event {
             // The same member under another id, whatever becomes of the coordinator that says so.
