@@ -16,7 +16,7 @@ fn now() -> Duration {
 }
 
 #[wasm_bindgen_test]
-#[ignore = "a benchmark"]
+#[ignore = "a benchmark, which takes half a minute: `cargo xtask bench` asks for it"]
 fn a_log_is_measured() {
     speed::measure("browser", now, |line| console_log!("{line}"));
 }

@@ -59,7 +59,8 @@ pub fn byte_streams() -> Vec<Vec<u8>> {
 /// A link, the folded bytes of one, or a world's text. What opens is written again and is the same.
 pub fn share_link(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let link = format!("1.{}", to_base64(data));
+    // So that what is folded up in a link meets the decoder undisturbed.
+    let link = format!("1.{}", share::to_base64(data));
     for opened in
         [share::from_link(&text).ok(), share::from_link(&link).ok(), file::from_text(&text).ok()]
     {
@@ -72,20 +73,6 @@ pub fn share_link(data: &[u8]) {
             assert_eq!(share::from_link(&link), Ok(config));
         }
     }
-}
-
-/// base64url of some bytes, so that what is folded up in a link meets the decoder undisturbed.
-fn to_base64(bytes: &[u8]) -> String {
-    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..=group.len() {
-            text.push(char::from(SIGNS[(bits >> (18 - 6 * place) & 63) as usize]));
-        }
-    }
-    text
 }
 
 /// Worlds as links, as folded bytes and as texts.
@@ -102,26 +89,9 @@ pub fn share_links() -> Vec<Vec<u8>> {
         seeds.push(file::to_text(&config).into_bytes());
         if let Some(link) = share::to_link(&config) {
             let folded = link.split_once('.').map_or("", |(_, folded)| folded);
-            seeds.push(from_base64(folded));
+            seeds.extend(share::from_base64(folded));
             seeds.push(link.into_bytes());
         }
     }
     seeds
-}
-
-fn from_base64(text: &str) -> Vec<u8> {
-    let value = |sign: u8| match sign {
-        b'A'..=b'Z' => sign - b'A',
-        b'a'..=b'z' => sign - b'a' + 26,
-        b'0'..=b'9' => sign - b'0' + 52,
-        b'-' => 62,
-        _ => 63,
-    };
-    let mut bytes = Vec::new();
-    for group in text.as_bytes().chunks(4) {
-        let signs = group.iter().fold(0_u32, |bits, sign| bits << 6 | u32::from(value(*sign)));
-        let bits = signs << (6 * (4 - group.len()));
-        bytes.extend(bits.to_be_bytes().into_iter().skip(1).take(group.len() - 1));
-    }
-    bytes
 }

@@ -14,6 +14,7 @@ use std::io::Write as _;
 const VERSION: &str = "1";
 /// Signs of base64url (RFC 4648, section 5), without padding.
 const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 /// Why a link opens no world.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum BadLink {
@@ -92,8 +93,9 @@ pub fn from_link(link: &str) -> Result<WorldConfig, BadLink> {
     file::from_text(&text).map_err(BadLink::World)
 }
 
+/// `bytes` in base64url, as a link holds what was folded up.
 #[cfg(not(target_arch = "wasm32"))]
-fn to_base64(bytes: &[u8]) -> String {
+pub fn to_base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
@@ -105,7 +107,8 @@ fn to_base64(bytes: &[u8]) -> String {
     text
 }
 
-fn from_base64(text: &str) -> Option<Vec<u8>> {
+/// The bytes of some base64url; none when a sign is none of its, or one is missing.
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
     for group in text.as_bytes().chunks(4) {
         let mut bits = 0_u32;

@@ -178,24 +178,8 @@ def what_was_acknowledged_is_read_whatever_dies(cluster):
         kcat(cluster, "-P", "-t", name, given=b"begin\n")
         words = ["-P", "-t", name, "-K:", "-X", "acks=all"]
         words += ["-X", f"enable.idempotence={str(idempotent).lower()}"]
-        for broker, fault, cure in FAULTS if idempotent else FAULTS[:1]:
-            # One producer for each fault: kcat itself gives up once it has lost every broker at some
-            # time and had no need to come back to it.
-            producer = subprocess.Popen(
-                ["kcat", "-b", cluster.bootstrap, *words],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            )
-            sent = pour(producer, sent, 200)
-            cluster.act(f"{fault} broker-{broker}")
-            sent = pour(producer, sent, 200)
-            until("it to be missed", lambda: broker not in cluster.registered())
-            sent = pour(producer, sent, 200)
-            cluster.act(f"{cure} broker-{broker}")
-            cluster.alive(broker)
-            sent = pour(producer, sent, 200)
-            _, said = producer.communicate(timeout=PATIENCE_S)
-            assert producer.returncode == 0 and b"Delivery failed" not in said, said
-            whole(cluster, name)
+        for trouble in FAULTS if idempotent else FAULTS[:1]:
+            sent = produce_through(trouble, cluster, name, words, sent, 200)
         told = kcat(cluster, "-C", "-t", name, "-e", "-q", "-f", "%p %o %k %s\n").splitlines()
         records = [line.split(" ") for line in told if not line.endswith("begin")]
         check_offsets(records)
@@ -219,21 +203,9 @@ def a_group_reads_all_that_was_acknowledged_while_brokers_die(cluster):
     common += ["-f", "%p %s\n", name]
     members = [Member(cluster, common) for _ in range(2)]
     sent = 0
-    for broker, fault, cure in FAULTS:
-        producer = subprocess.Popen(
-            ["kcat", "-b", cluster.bootstrap, "-P", "-t", name, "-K:", "-X", "acks=all"],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )
-        sent = pour(producer, sent, 100)
-        cluster.act(f"{fault} broker-{broker}")
-        sent = pour(producer, sent, 100)
-        until("it to be missed", lambda: broker not in cluster.registered())
-        cluster.act(f"{cure} broker-{broker}")
-        cluster.alive(broker)
-        sent = pour(producer, sent, 100)
-        _, said = producer.communicate(timeout=PATIENCE_S)
-        assert producer.returncode == 0 and b"Delivery failed" not in said, said
-        whole(cluster, name)
+    words = ["-P", "-t", name, "-K:", "-X", "acks=all"]
+    for trouble in FAULTS:
+        sent = produce_through(trouble, cluster, name, words, sent, 100)
         whole(cluster, "__consumer_offsets")
     wanted = {str(number) for number in range(sent)}
     until("all to be read", lambda: wanted <= {word for m in members for _, word in m.read}, 2 * PATIENCE_S)
@@ -246,6 +218,29 @@ def a_group_reads_all_that_was_acknowledged_while_brokers_die(cluster):
 
 
 FAULTS = [(1, "kill", "restart"), (2, "power-off", "power-on"), (3, "kill", "restart")]
+
+
+def produce_through(trouble, cluster, name, words, sent, count):
+    """Has kcat produce before, in and after a fault of a broker; says how many were sent by then."""
+    broker, fault, cure = trouble
+    # One producer for each fault: kcat itself gives up once it has lost every broker at some
+    # time and had no need to come back to it.
+    producer = subprocess.Popen(
+        ["kcat", "-b", cluster.bootstrap, *words],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )
+    sent = pour(producer, sent, count)
+    cluster.act(f"{fault} broker-{broker}")
+    sent = pour(producer, sent, count)
+    until("it to be missed", lambda: broker not in cluster.registered())
+    sent = pour(producer, sent, count)
+    cluster.act(f"{cure} broker-{broker}")
+    cluster.alive(broker)
+    sent = pour(producer, sent, count)
+    _, said = producer.communicate(timeout=PATIENCE_S)
+    assert producer.returncode == 0 and b"Delivery failed" not in said, said
+    whole(cluster, name)
+    return sent
 
 
 def pour(producer, sent, count):
